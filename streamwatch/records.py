@@ -1,0 +1,223 @@
+"""What passes through the channels: one struct a record, one schema version each.
+
+Channels that people and other programs read carry RFC 3339 times; internal records carry integer milliseconds (`_ms`).
+The JSON Schemas in `schemas/` are generated from these structs (`streamwatch schemas`) and a test keeps the two equal.
+
+Examples:
+    >>> from streamwatch.codec import decode, encode
+    >>> encode(Label(label="earnings", p=0.9))
+    b'{"label":"earnings","p":0.9}'
+"""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+Sentiment = Literal["negative", "neutral", "positive"]
+SENTIMENTS: tuple[Sentiment, ...] = ("negative", "neutral", "positive")
+Outcome = Literal["classified", "duplicate", "dead_lettered", "marker"]
+AlertState = Literal["pending", "firing", "resolved"]
+AlertKind = Literal["negative_share", "negative_volume"]
+Severity = Literal["info", "warning", "critical"]
+
+Id = Annotated[str, Meta(min_length=1, max_length=256)]
+Name = Annotated[str, Meta(min_length=1, max_length=128)]
+Probability = Annotated[float, Meta(ge=0, le=1)]
+Instant = Annotated[datetime, Meta(tz=True)]
+
+
+class Record(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The base of all records: frozen, by keyword, defaults are left out on the wire."""
+
+
+class Document(Record, kw_only=True):
+    """One news item or post, as a producer writes it to a source channel (`news`, `social`).
+
+    `published_at` needs a time zone. `entities` are tickers (`AAPL`) or names (`Delta`). A `sentiment` or `topic` given
+    here is counted in place of the model's, whose labels stand beside it.
+    """
+
+    schema: Literal["document.v1"] = "document.v1"
+    id: Id
+    text: str
+    published_at: Instant
+    source: Name | None = None
+    author: Annotated[str, Meta(max_length=256)] | None = None
+    entities: Annotated[tuple[Name, ...], Meta(max_length=64)] = ()
+    url: Annotated[str, Meta(max_length=2048)] | None = None
+    language: Annotated[str, Meta(max_length=35)] | None = None
+    sentiment: Sentiment | None = None
+    topic: Name | None = None
+
+
+class Label(Record, kw_only=True):
+    """A label and its calibrated probability."""
+
+    label: str
+    p: Probability
+
+
+class SentimentLabel(Label, kw_only=True):
+    """A sentiment with the probabilities of all three."""
+
+    probabilities: dict[str, float]
+
+
+class Prediction(Record, kw_only=True):
+    """What the model says of one text. `model` names the base, adapter and numeric format that said it."""
+
+    topic: Label
+    sentiment: SentimentLabel
+    model: str
+
+
+class Given(Record, kw_only=True):
+    """Labels that came with the document."""
+
+    sentiment: Sentiment | None = None
+    topic: str | None = None
+
+
+class Classified(Record, kw_only=True):
+    """What became of one source record: `classified` holds exactly one for each source offset, in source order.
+
+    `follows` is the source offset released before this one by the same run (at the start of a run: the committed offset
+    − 1). `lost` counts source records that retention deleted before they were read. `observed_ms` is the record's own
+    arrival stamp; the store makes it monotone. A `marker` opens or closes a replay and is no document.
+    """
+
+    schema: Literal["classified.v1"] = "classified.v1"
+    outcome: Outcome
+    source_channel: str
+    source_partition: int
+    source_offset: int
+    follows: int
+    observed_ms: int
+    lost: int = 0
+    backfill: bool = False
+    marker: str | None = None
+    reason: str | None = None
+    id: str = ""
+    published_ms: int = 0
+    text: str = ""
+    text_hash: str = ""
+    source: str = ""
+    author_hash: str = ""
+    entities: tuple[str, ...] = ()
+    given: Given | None = None
+    prediction: Prediction | None = None
+
+    @property
+    def counted_sentiment(self) -> str:
+        """The sentiment that windows count: the given one, else the model's."""
+        if self.given is not None and self.given.sentiment is not None:
+            return self.given.sentiment
+        return self.prediction.sentiment.label if self.prediction is not None else "neutral"
+
+    @property
+    def counted_topic(self) -> str:
+        """The topic that windows count: the given one, else the model's."""
+        if self.given is not None and self.given.topic is not None:
+            return self.given.topic
+        return self.prediction.topic.label if self.prediction is not None else ""
+
+
+class DeadLetter(Record, kw_only=True):
+    """A source record that could not be used, with its reason and where it came from. The one unredacted channel.
+
+    `raw` holds the first 64 KB of the bytes; `length_bytes` and `sha256` are of all of them.
+    """
+
+    schema: Literal["dead-letter.v1"] = "dead-letter.v1"
+    reason: str
+    detail: str = ""
+    source_channel: str
+    source_partition: int
+    source_offset: int
+    observed_ms: int
+    length_bytes: int
+    sha256: str
+    raw: bytes
+
+
+class EvidenceDocument(Record, kw_only=True):
+    """One document behind an alert, redacted, with its coordinates in the source channel."""
+
+    id: str
+    text: str
+    published_at: Instant
+    sentiment: Sentiment
+    p_negative: float | None = None
+    source: str = ""
+    copies: int = 1
+    channel: str
+    partition: int
+    offset: int
+
+
+class Evidence(Record, kw_only=True):
+    """What an alert rests on: distinct documents, distinctive terms, who is named, how concentrated the sources are.
+
+    `largest_author_share` is None where authors are not known.
+    """
+
+    documents: tuple[EvidenceDocument, ...] = ()
+    terms: tuple[str, ...] = ()
+    entities: dict[str, int] = {}
+    n_distinct_texts: int = 0
+    n_distinct_authors: int = 0
+    largest_author_share: float | None = None
+    n_copies: int = 0
+
+
+class Alert(Record, kw_only=True):
+    """One state of one episode. `id` is a hash of rule, series, kind and onset, so that a replay gives the same.
+
+    `n` and `k` count documents and negatives since the onset's window began; `p0` is the expected share with its
+    interval; `score` ≥ `threshold` is why it fired (`score` is the e-value for shares, the z for volumes).
+    """
+
+    schema: Literal["alert.v1"] = "alert.v1"
+    id: str
+    revision: int
+    state: AlertState
+    rule: str
+    series: str
+    kind: AlertKind
+    severity: Severity
+    onset: Instant
+    at: Instant
+    window_s: int
+    n: int
+    k: int
+    share: float
+    p0: float
+    p0_low: float
+    p0_high: float
+    k_expected: float
+    lift: float
+    score: float
+    threshold: float
+    evidence: Evidence
+    resolution: Literal["", "recovered", "new_level", "max_firing"] = ""
+    model: str = ""
+    detector: str = ""
+
+
+class DriftSample(Record, kw_only=True):
+    """A document for people to label: drawn by a hash of its id with `inclusion_probability`."""
+
+    schema: Literal["drift.v1"] = "drift.v1"
+    id: str
+    text: str
+    published_at: Instant
+    source_channel: str
+    source_partition: int
+    source_offset: int
+    prediction: Prediction
+    drawn_as: Literal["uncertain", "random"]
+    inclusion_probability: Probability
+    label: Given | None = None
+    labelled_by: str | None = None

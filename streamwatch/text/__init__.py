@@ -1,0 +1,1 @@
+"""What is done to a text before anything else sees it: normalise, redact, mask, and hash."""
