@@ -10,6 +10,7 @@ Examples:
     streamwatch.errors.RejectError: missing_field: Object missing required field `label`
 """
 
+from collections.abc import Hashable
 from functools import cache
 from typing import Any, TypeVar
 
@@ -24,7 +25,7 @@ encode = _encoder.encode
 
 
 @cache
-def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
+def _decoder(kind: Hashable) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(kind)
 
 

@@ -32,7 +32,7 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     """The base of all records: frozen, by keyword, defaults are left out on the wire."""
 
 
-class Document(Record, kw_only=True):
+class Document(Record, frozen=True, kw_only=True):
     """One news item or post, as a producer writes it to a source channel (`news`, `social`).
 
     `published_at` needs a time zone. `entities` are tickers (`AAPL`) or names (`Delta`). A `sentiment` or `topic` given
@@ -52,20 +52,20 @@ class Document(Record, kw_only=True):
     topic: Name | None = None
 
 
-class Label(Record, kw_only=True):
+class Label(Record, frozen=True, kw_only=True):
     """A label and its calibrated probability."""
 
     label: str
     p: Probability
 
 
-class SentimentLabel(Label, kw_only=True):
+class SentimentLabel(Label, frozen=True, kw_only=True):
     """A sentiment with the probabilities of all three."""
 
     probabilities: dict[str, float]
 
 
-class Prediction(Record, kw_only=True):
+class Prediction(Record, frozen=True, kw_only=True):
     """What the model says of one text. `model` names the base, adapter and numeric format that said it."""
 
     topic: Label
@@ -73,14 +73,14 @@ class Prediction(Record, kw_only=True):
     model: str
 
 
-class Given(Record, kw_only=True):
+class Given(Record, frozen=True, kw_only=True):
     """Labels that came with the document."""
 
     sentiment: Sentiment | None = None
     topic: str | None = None
 
 
-class Classified(Record, kw_only=True):
+class Classified(Record, frozen=True, kw_only=True):
     """What became of one source record: `classified` holds exactly one for each source offset, in source order.
 
     `follows` is the source offset released before this one by the same run (at the start of a run: the committed offset
@@ -124,7 +124,7 @@ class Classified(Record, kw_only=True):
         return self.prediction.topic.label if self.prediction is not None else ""
 
 
-class DeadLetter(Record, kw_only=True):
+class DeadLetter(Record, frozen=True, kw_only=True):
     """A source record that could not be used, with its reason and where it came from. The one unredacted channel.
 
     `raw` holds the first 64 KB of the bytes; `length_bytes` and `sha256` are of all of them.
@@ -142,7 +142,7 @@ class DeadLetter(Record, kw_only=True):
     raw: bytes
 
 
-class EvidenceDocument(Record, kw_only=True):
+class EvidenceDocument(Record, frozen=True, kw_only=True):
     """One document behind an alert, redacted, with its coordinates in the source channel."""
 
     id: str
@@ -157,7 +157,7 @@ class EvidenceDocument(Record, kw_only=True):
     offset: int
 
 
-class Evidence(Record, kw_only=True):
+class Evidence(Record, frozen=True, kw_only=True):
     """What an alert rests on: distinct documents, distinctive terms, who is named, how concentrated the sources are.
 
     `largest_author_share` is None where authors are not known.
@@ -172,7 +172,7 @@ class Evidence(Record, kw_only=True):
     n_copies: int = 0
 
 
-class Alert(Record, kw_only=True):
+class Alert(Record, frozen=True, kw_only=True):
     """One state of one episode. `id` is a hash of rule, series, kind and onset, so that a replay gives the same.
 
     `n` and `k` count documents and negatives since the onset's window began; `p0` is the expected share with its
@@ -206,7 +206,7 @@ class Alert(Record, kw_only=True):
     detector: str = ""
 
 
-class DriftSample(Record, kw_only=True):
+class DriftSample(Record, frozen=True, kw_only=True):
     """A document for people to label: drawn by a hash of its id with `inclusion_probability`."""
 
     schema: Literal["drift.v1"] = "drift.v1"

@@ -1,0 +1,1 @@
+"""What tests need: an in-memory store under the same contract as Redis."""

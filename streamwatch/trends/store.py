@@ -1,0 +1,173 @@
+"""The windows of one deployment in Redis, written by one script call a batch.
+
+The script compares `applied` and `epoch` with what the writer believes and applies the batch only where they agree:
+offsets live with the state, so a zombie, a failover or a wipe can make a writer wrong but never a count.
+"""
+
+from collections.abc import Iterable, Sequence
+from functools import cache
+from importlib.resources import files
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from streamwatch.errors import StaleState, StoreUnavailable
+from streamwatch.timeline import DAY_MS, HOUR_MS
+from streamwatch.trends.counting import Admitted, Delta, PartitionState, SourceState, id_generation
+from streamwatch.trends.keys import Keys, hour_and_index
+
+MAX_ARGUMENTS = 4000
+"""Items of one Redis call inside the script: Lua's stack holds 8,000."""
+
+_pack = msgspec.msgpack.Encoder().encode
+_unpack_source = msgspec.msgpack.Decoder(SourceState).decode
+
+
+@cache
+def script_text(name: str) -> str:
+    """A Lua script that ships with this room."""
+    return files("streamwatch.trends").joinpath(name).read_text()
+
+
+class RedisStore:
+    """One partition of windows in Redis.
+
+    Args:
+        redis: a client that returns bytes.
+        prefix: the settings' prefix.
+        partition: of `classified`.
+    """
+
+    def __init__(self, redis: Redis, prefix: str, partition: int) -> None:
+        self._redis = redis
+        self.keys = Keys(prefix, partition)
+        self.partition = partition
+        self._apply = redis.register_script(script_text("apply.lua"))
+
+    async def load(self) -> PartitionState:
+        """The state as Redis has it; an empty store gives offset 0 and no epoch. Raises `StoreUnavailable`."""
+        try:
+            return parse_state(await self._redis.hgetall(self.keys.state))
+        except RedisError as error:
+            raise StoreUnavailable(f"Redis does not answer: {error}") from error
+
+    async def known(self, items: Sequence[Admitted], horizon_ms: int) -> set[tuple[str, int, str]]:
+        """Which ids of `items` were counted within the horizon: (channel, generation, id hash)."""
+        asked = _questions(items, horizon_ms)
+        if not asked:
+            return set()
+        pipe = self._redis.pipeline(transaction=False)
+        for (channel, generation), hashes in asked.items():
+            pipe.smismember(self.keys.ids(channel, generation), list(hashes))
+        try:
+            answers = await pipe.execute()
+        except RedisError as error:
+            raise StoreUnavailable(f"Redis does not answer: {error}") from error
+        return {
+            (channel, generation, id_hash)
+            for ((channel, generation), hashes), answer in zip(asked.items(), answers, strict=True)
+            for id_hash, there in zip(hashes, answer, strict=True)
+            if there
+        }
+
+    async def apply(self, before: PartitionState, delta: Delta, horizon_ms: int) -> PartitionState:
+        """Write `delta` if the store still stands at `before`; the new state. Raises `StaleState`, `StoreUnavailable`."""
+        after = delta.after
+        epoch = before.epoch or uuid4().hex[:12]
+        batch = {
+            "expected_applied": before.applied,
+            "expected_epoch": before.epoch,
+            "applied": after.applied,
+            "epoch": epoch,
+            "sources": {c: _pack(s) for c, s in after.sources.items() if before.sources.get(c) != s},
+            "totals": dict(delta.totals),
+            "windows": [[*_window(bucket, name), *counts] for (name, bucket), counts in delta.windows.items()],
+            "texts": _chunks((f"{bucket}:{name}", hashes) for (name, bucket), hashes in delta.texts.items()),
+            "entries": _chunks((bucket, map(_pack, entries)) for bucket, entries in delta.entries.items()),
+            "ids": _chunks((f"{channel}:{generation}", ids) for (channel, generation), ids in delta.ids.items()),
+            "forget": _forgotten(before, delta, horizon_ms),
+        }
+        try:
+            verdict = await self._apply(keys=[self.keys.state], args=[self.keys.base, _pack(batch)])
+        except RedisError as error:
+            raise StoreUnavailable(f"Redis does not answer: {error}") from error
+        if verdict != b"ok":
+            raise StaleState(f"partition {self.partition} is not at offset {before.applied} any more")
+        return msgspec.structs.replace(after, epoch=epoch)
+
+    async def drop_older_than(self, oldest_ms: int) -> int:
+        """Delete windows before `oldest_ms`, whole hours; how many series-hours went."""
+        hour = oldest_ms // HOUR_MS
+        old: Any = await self._redis.zrange(self.keys.hours, "-inf", f"({hour}", byscore=True)
+        for start in range(0, len(old), 500):
+            await self._drop(old[start : start + 500])
+        return len(old)
+
+    async def _drop(self, members: Sequence[bytes]) -> None:
+        pipe = self._redis.pipeline(transaction=False)
+        for member in members:
+            hour, _, series = member.decode().partition(":")
+            pipe.delete(self.keys.window(int(hour), series))
+            pipe.delete(*(self.keys.texts(ms, series) for ms in range(int(hour) * HOUR_MS, (int(hour) + 1) * HOUR_MS, 10_000)))
+        pipe.zrem(self.keys.hours, *members)
+        await pipe.execute()
+
+
+def parse_state(fields: Any) -> PartitionState:
+    """The state out of its Redis hash."""
+    sources = {k[2:].decode(): _unpack_source(v) for k, v in fields.items() if k.startswith(b"s:")}
+    return PartitionState(int(fields.get(b"applied", 0)), fields.get(b"epoch", b"").decode(), sources)
+
+
+def parse_totals(fields: Any) -> dict[str, int]:
+    """The running totals out of the state's Redis hash."""
+    return {k[2:].decode(): int(v) for k, v in fields.items() if k.startswith(b"t:")}
+
+
+def _questions(items: Sequence[Admitted], horizon_ms: int) -> dict[tuple[str, int], dict[str, None]]:
+    asked: dict[tuple[str, int], dict[str, None]] = {}
+    for item in items:
+        if item.record.outcome in ("classified", "duplicate"):
+            channel, generation = id_generation(item, horizon_ms)
+            for number in (generation, generation - 1):
+                asked.setdefault((channel, number), {})[item.id_key] = None
+    return asked
+
+
+def _window(bucket: int, name: str) -> tuple[int, str, int]:
+    hour, index = hour_and_index(bucket)
+    return hour, name, index
+
+
+def _chunks(groups: Iterable[tuple[Any, Iterable[Any]]]) -> list[list[Any]]:
+    """[name, item…] lists of at most `MAX_ARGUMENTS` items, sorted sets where the items are sets."""
+    chunks = []
+    for name, items in groups:
+        everything = list(items)
+        for start in range(0, len(everything), MAX_ARGUMENTS):
+            chunks.append([name, *everything[start : start + MAX_ARGUMENTS]])
+    return chunks
+
+
+def _forgotten(before: PartitionState, delta: Delta, horizon_ms: int) -> list[str]:
+    """Id sets that no later document can ask for: those before the generation before the newest arrival's."""
+    names = []
+    for channel, source in delta.after.sources.items():
+        if source.arrival_ms is None:
+            continue
+        now = source.arrival_ms // horizon_ms
+        existing = {generation for name, generation in delta.ids if name == channel}
+        old = before.sources.get(channel)
+        if old is not None and old.arrival_ms is not None:
+            existing |= {old.arrival_ms // horizon_ms, old.arrival_ms // horizon_ms - 1}
+        names += [f"i:{channel}:{generation}" for generation in sorted(existing) if generation < now - 1]
+    return names
+
+
+def oldest_kept_ms(state: PartitionState, retention_days: int) -> int | None:
+    """Event time before which windows may go: the newest arrival of the slowest source, minus the retention."""
+    arrivals = [s.arrival_ms for s in state.sources.values() if s.arrival_ms is not None]
+    return min(arrivals) - retention_days * DAY_MS if arrivals else None
