@@ -8,7 +8,9 @@ import click
 from streamwatch import __version__
 from streamwatch.errors import StreamwatchError
 
-COMMANDS: dict[str, str] = {}
+COMMANDS: dict[str, str] = {
+    "channels": "streamwatch.commands.channels:channels",
+}
 """Name of a command to `module:attribute`."""
 
 

@@ -7,6 +7,9 @@ from typing import Any
 
 from streamwatch.embedded.server import EmbeddedError, EmbeddedServer, PortTakenError
 
+ANSWER_TIMEOUT_S = 0.5
+"""How long one answer may take while we wait for the start; it takes 1 ms."""
+
 
 class RedisServer(EmbeddedServer):
     """An embedded Redis: `with RedisServer() as server: load(redis=server.url)`."""
@@ -28,8 +31,10 @@ class RedisServer(EmbeddedServer):
     def answers(self) -> bool:
         """Whether it answers, and is the process that we started."""
         import redis
+        from redis.backoff import NoBackoff
+        from redis.retry import Retry
 
-        with redis.Redis(port=self.port, socket_timeout=1.0) as client:
+        with redis.Redis(port=self.port, socket_timeout=ANSWER_TIMEOUT_S, retry=Retry(NoBackoff(), 0)) as client:
             try:
                 info: Any = client.info("server")
             except redis.RedisError:

