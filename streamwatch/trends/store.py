@@ -12,9 +12,9 @@ from uuid import uuid4
 
 import msgspec
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
-from streamwatch.errors import StaleState, StoreUnavailable
+from streamwatch.errors import StaleState
+from streamwatch.redis_errors import answering
 from streamwatch.timeline import DAY_MS, HOUR_MS
 from streamwatch.trends.counting import Admitted, Delta, PartitionState, SourceState, id_generation
 from streamwatch.trends.keys import Keys, hour_and_index
@@ -22,8 +22,13 @@ from streamwatch.trends.keys import Keys, hour_and_index
 MAX_ARGUMENTS = 4000
 """Items of one Redis call inside the script: Lua's stack holds 8,000."""
 
-_pack = msgspec.msgpack.Encoder().encode
-_unpack_source = msgspec.msgpack.Decoder(SourceState).decode
+_encoder = msgspec.json.Encoder()
+_decode_source = msgspec.json.Decoder(SourceState).decode
+
+
+def _pack(thing: Any) -> str:
+    """JSON text: the msgpack of Redis' Lua knows no byte strings."""
+    return _encoder.encode(thing).decode()
 
 
 @cache
@@ -49,10 +54,8 @@ class RedisStore:
 
     async def load(self) -> PartitionState:
         """The state as Redis has it; an empty store gives offset 0 and no epoch. Raises `StoreUnavailable`."""
-        try:
+        with answering():
             return parse_state(await self._redis.hgetall(self.keys.state))
-        except RedisError as error:
-            raise StoreUnavailable(f"Redis does not answer: {error}") from error
 
     async def known(self, items: Sequence[Admitted], horizon_ms: int) -> set[tuple[str, int, str]]:
         """Which ids of `items` were counted within the horizon: (channel, generation, id hash)."""
@@ -62,10 +65,8 @@ class RedisStore:
         pipe = self._redis.pipeline(transaction=False)
         for (channel, generation), hashes in asked.items():
             pipe.smismember(self.keys.ids(channel, generation), list(hashes))
-        try:
+        with answering():
             answers = await pipe.execute()
-        except RedisError as error:
-            raise StoreUnavailable(f"Redis does not answer: {error}") from error
         return {
             (channel, generation, id_hash)
             for ((channel, generation), hashes), answer in zip(asked.items(), answers, strict=True)
@@ -90,10 +91,8 @@ class RedisStore:
             "ids": _chunks((f"{channel}:{generation}", ids) for (channel, generation), ids in delta.ids.items()),
             "forget": _forgotten(before, delta, horizon_ms),
         }
-        try:
-            verdict = await self._apply(keys=[self.keys.state], args=[self.keys.base, _pack(batch)])
-        except RedisError as error:
-            raise StoreUnavailable(f"Redis does not answer: {error}") from error
+        with answering():
+            verdict = await self._apply(keys=[self.keys.state], args=[self.keys.base, msgspec.msgpack.encode(batch)])
         if verdict != b"ok":
             raise StaleState(f"partition {self.partition} is not at offset {before.applied} any more")
         return msgspec.structs.replace(after, epoch=epoch)
@@ -118,7 +117,7 @@ class RedisStore:
 
 def parse_state(fields: Any) -> PartitionState:
     """The state out of its Redis hash."""
-    sources = {k[2:].decode(): _unpack_source(v) for k, v in fields.items() if k.startswith(b"s:")}
+    sources = {k[2:].decode(): _decode_source(v) for k, v in fields.items() if k.startswith(b"s:")}
     return PartitionState(int(fields.get(b"applied", 0)), fields.get(b"epoch", b"").decode(), sources)
 
 

@@ -1,0 +1,121 @@
+"""Everything beside the agent, started and stopped with the worker; the first failure of any of them ends it."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Coroutine, Iterable
+from typing import Any
+
+from faust import Service
+
+from streamwatch.agents.classify import Committer, Runs
+from streamwatch.agents.context import Context, log
+from streamwatch.agents.offsets import GroupOffsets
+from streamwatch.agents.preflight import check
+from streamwatch.agents.sender import KafkaSender
+from streamwatch.agents.trends import TrendWriter
+from streamwatch.agents.watchdog import Watchdog
+from streamwatch.delivery.pipeline import Pipeline
+from streamwatch.errors import StreamwatchError
+
+
+class Services:
+    """The worker's pipeline, trend writer, evaluator, committer and watchdog."""
+
+    def __init__(self, context: Context, app: Any) -> None:
+        self._context = context
+        self._app = app
+        self._ready = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def as_faust_service(self) -> type[Service]:
+        """A Faust service class that starts and stops these."""
+        services = self
+
+        class Streamwatch(Service):
+            """What streamwatch runs beside the classify agent."""
+
+            async def on_start(self) -> None:
+                await services.start()
+
+            async def on_stop(self) -> None:
+                await services.stop()
+
+        return Streamwatch
+
+    async def start(self) -> None:
+        """Check what must be there, load the model, connect, and start the tasks."""
+        self._context.failure = asyncio.get_running_loop().create_future()
+        try:
+            await check(self._context)
+            from streamwatch.inference import open_engine
+            engine = await asyncio.to_thread(open_engine, self._context.settings)
+        except StreamwatchError as error:
+            _exit(error)
+        self._sender = KafkaSender(self._context)
+        self._offsets = GroupOffsets(self._context)
+        await self._sender.start()
+        await self._offsets.start()
+        self._pipeline = Pipeline(engine, self._sender, self._context.settings, self._context.fail)
+        self._pipeline.start()
+        self._runs = Runs(self._context, self._pipeline, self._offsets)
+        self._committer = Committer(self._app, self._runs)
+        self._spawn(self._committer.run())
+        self._spawn(TrendWriter(self._context, self._offsets).run())
+        self._spawn(Watchdog(self._context, self._app, self._runs).run())
+        self._spawn(self._watch_for_failure())
+        self._ready.set()
+        log.info("streamwatch worker: model %s, %s", engine.model, self._context.settings.broker)
+
+    async def stop(self) -> None:
+        """Commit what is acknowledged, then stop everything."""
+        if not self._ready.is_set():
+            return
+        await self._committer.commit()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._pipeline.stop()
+        await self._sender.stop()
+        await self._offsets.stop()
+        await self._context.redis.aclose()
+
+    async def take(self, message: Any) -> None:
+        """A message of the agent's stream. An error here would be swallowed and acked by Faust: it ends the worker."""
+        await self._ready.wait()
+        try:
+            await self._runs.take(message)
+        except Exception as error:
+            self._context.fail(error)
+            await asyncio.Event().wait()
+
+    def revoked(self, partitions: Iterable[Any]) -> None:
+        """Partitions were taken away."""
+        if self._ready.is_set():
+            self._runs.end(partitions)
+
+    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(coroutine)
+        task.add_done_callback(self._ended)
+        self._tasks.append(task)
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        if not task.cancelled() and task.exception() is not None:
+            self._context.fail(task.exception())  # type: ignore[arg-type]
+
+    async def _watch_for_failure(self) -> None:
+        assert self._context.failure is not None
+        _exit(await self._context.failure)
+
+
+def _exit(error: BaseException) -> None:
+    """End the process at once, with one line and exit code 1.
+
+    Not an orderly stop: Faust waits for streams and flushes there, and nothing in flight is worth it, since whatever was
+    not committed is read again and whatever was not applied is applied again.
+    """
+    if isinstance(error, StreamwatchError):
+        print(f"streamwatch: {error}", file=sys.stderr, flush=True)
+    else:
+        log.error("streamwatch: the worker ends", exc_info=error)
+    os._exit(getattr(error, "exit_code", 1))

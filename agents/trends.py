@@ -1,0 +1,176 @@
+"""The trend writer: a service of the worker that brings `classified` into Redis in bulk.
+
+An aiokafka consumer of its own, because a Faust consumer cannot seek (its fetcher writes the old offset back) and reads
+one event at a time. Where to read is said by Redis, on every assignment and whenever the store turns out to stand
+elsewhere; the group's offsets are committed for lag displays only.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import KafkaError
+
+from streamwatch.agents.context import Context, log
+from streamwatch.agents.kafka import group_options
+from streamwatch.agents.offsets import GroupOffsets
+from streamwatch.channels import SOURCES, channel
+from streamwatch.codec import decode
+from streamwatch.errors import RecreatedChannel, RejectError, StaleState, StoreUnavailable
+from streamwatch.records import Classified
+from streamwatch.trends.store import RedisStore, oldest_kept_ms
+from streamwatch.trends.writer import PartitionWriter
+
+MAX_RECORDS = 4000
+"""Records of one read: one script call of some tens of milliseconds, well below what other Redis clients would notice."""
+POLL_MS = 250
+CHECK_S = 2.0
+"""How often an idle partition is compared with Redis: a wiped store heals without new traffic."""
+RETENTION_S = 60.0
+"""How often windows past their retention are looked for."""
+STORE_RETRY_S = 1.0
+
+
+class TrendWriter(ConsumerRebalanceListener):
+    """All partitions of `classified` that this worker holds."""
+
+    def __init__(self, context: Context, offsets: GroupOffsets) -> None:
+        self._context = context
+        self._settings = context.settings
+        self._offsets = offsets
+        self._channel = channel(context.settings, "classified")
+        self._writers: dict[TopicPartition, PartitionWriter] = {}
+        self._stores: dict[TopicPartition, RedisStore] = {}
+        self._consumer = AIOKafkaConsumer(
+            group_id=context.trends_group,
+            max_partition_fetch_bytes=4 * 1024 * 1024,
+            **group_options(context.settings),
+        )
+        self._last_retention = time.monotonic()
+
+    # -- group
+
+    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        """Forget them: the next owner reads where Redis says."""
+        self._writers.clear()
+
+    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        """Seek each to what Redis says."""
+        for tp in assigned:
+            store = RedisStore(self._context.redis, self._settings.prefix, tp.partition)
+            self._stores[tp] = store
+            self._writers[tp] = PartitionWriter(store, self._settings)
+            await self._reload(tp)
+
+    async def _reload(self, tp: TopicPartition) -> None:
+        """Believe the store and read from where it stands; waits while it does not answer."""
+        writer = self._writers[tp]
+        while True:
+            try:
+                await writer.reload()
+                break
+            except StoreUnavailable as error:
+                log.warning("%s; trying again every %g s", error, STORE_RETRY_S)
+                await asyncio.sleep(STORE_RETRY_S)
+        end = (await self._consumer.end_offsets([tp]))[tp]
+        if writer.position > end:
+            raise RecreatedChannel(
+                f"{self._channel}/{tp.partition} ends at {end}, but {writer.position} records of it were counted: it was "
+                "made anew. `streamwatch channels reset` makes all channels and windows anew"
+            )
+        self._consumer.seek(tp, writer.position)
+
+    # -- life
+
+    async def run(self) -> None:
+        """Read and apply until cancelled."""
+        await self._consumer.start()
+        self._consumer.subscribe([self._channel], listener=self)
+        last_check = time.monotonic()
+        try:
+            while True:
+                batches = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=MAX_RECORDS)
+                for tp, records in batches.items():
+                    await self._take(tp, records)
+                if batches:
+                    self._context.applied.set()
+                if time.monotonic() - last_check > CHECK_S:
+                    last_check = time.monotonic()
+                    await self._look_after()
+        finally:
+            await self._consumer.stop()
+
+    async def _take(self, tp: TopicPartition, records: Sequence[Any]) -> None:
+        writer = self._writers.get(tp)
+        if writer is None:
+            return
+        batch = [(r.offset, _record(r.value)) for r in records if r.offset >= writer.position]
+        known = [(offset, record) for offset, record in batch if record is not None]
+        if not known:
+            return
+        try:
+            await writer.take(known)
+        except StaleState as error:
+            log.info("%s: reading it again", error)
+            await self._reload(tp)
+        except StoreUnavailable as error:
+            log.warning("%s; trying again every %g s", error, STORE_RETRY_S)
+            await asyncio.sleep(STORE_RETRY_S)
+            await self._reload(tp)
+
+    # -- when there is time
+
+    async def _look_after(self) -> None:
+        """Wipes, holes, retention and lag displays."""
+        for tp, writer in list(self._writers.items()):
+            try:
+                if await writer.reload():
+                    log.warning("%s/%d: the store stands at %d now; reading from there", tp.topic, tp.partition, writer.position)
+                    await self._reload(tp)
+                elif writer.holes:
+                    await self._settle(tp, writer)
+            except (StoreUnavailable, StaleState, KafkaError) as error:
+                log.warning("%s", error)
+        await self._drop_old()
+        await self._show_lag()
+
+    async def _settle(self, tp: TopicPartition, writer: PartitionWriter) -> None:
+        """Look whether a hole stays: the group's commit first, then the log's end."""
+        committed = {name: await self._committed(name, tp.partition) for name in SOURCES}
+        end = (await self._consumer.end_offsets([tp]))[tp]
+        if writer.position < end:
+            return
+        start = (await self._consumer.beginning_offsets([tp]))[tp]
+        if await writer.settle(committed, start):
+            self._consumer.seek(tp, writer.position)
+
+    async def _committed(self, name: str, partition: int) -> int:
+        return await self._offsets.committed(TopicPartition(channel(self._settings, name), partition)) or 0
+
+    async def _drop_old(self) -> None:
+        if time.monotonic() - self._last_retention < RETENTION_S:
+            return
+        self._last_retention = time.monotonic()
+        for tp, writer in list(self._writers.items()):
+            oldest = oldest_kept_ms(writer.state, self._settings.retention_days)
+            if oldest is not None:
+                await self._stores[tp].drop_older_than(oldest)
+
+    async def _show_lag(self) -> None:
+        mine = {tp: w.position for tp, w in self._writers.items() if tp in self._consumer.assignment()}
+        if mine:
+            try:
+                await self._consumer.commit(mine)
+            except KafkaError as error:
+                log.debug("lag display not committed: %s", error)
+
+
+def _record(value: bytes | None) -> Classified | None:
+    """A record of `classified`; what nobody of ours wrote there is left out, and said."""
+    try:
+        return decode(value or b"", Classified)
+    except RejectError as error:
+        log.error("a record of `classified` is none of ours: %s", error)
+        return None

@@ -1,0 +1,211 @@
+"""One worker's way from source records to acknowledged records of `classified`, in source order.
+
+`take` hands a record in; classification finishes in any order; each partition's emitter sends the finished prefix and
+only then may its offsets be committed. What leaves a document leaves before its offset does: its dead letter and its
+drift sample are acknowledged first. Nothing here knows Faust: it is driven by an agent, and by tests.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple, Protocol, TypeVar
+
+from streamwatch.codec import encode
+from streamwatch.config import Settings
+from streamwatch.delivery.intake import (
+    SourceRecord,
+    Work,
+    classified,
+    dead_letter,
+    following,
+    prepare,
+    without_document,
+)
+from streamwatch.delivery.ledger import PartitionLedger, Released
+from streamwatch.drift.sampling import sample
+from streamwatch.errors import BrokerUnavailable, RejectError
+from streamwatch.inference.engine import Engine
+from streamwatch.inference.shared import Answer, SharedPredictions
+from streamwatch.records import Classified, DeadLetter, DriftSample
+
+R = TypeVar("R")
+log = logging.getLogger(__name__)
+
+EMIT_RECORDS = 1000
+"""Records of one emission: a produce request of half a megabyte, acknowledged in some milliseconds."""
+RETRY_S = (0.1, 0.2, 0.5, 1.0, 2.0)
+"""Waits before a produce is tried again; the last one repeats until the broker is back or the run ends."""
+
+
+class Sender(Protocol):
+    """Sends to the channels; each call returns when the broker has acknowledged, or raises `BrokerUnavailable`."""
+
+    async def classified(self, partition: int, records: Sequence[tuple[bytes, bytes]]) -> int:
+        """Send a prefix of `records` (key, value), in order; how many were acknowledged, at least one."""
+        ...
+
+    async def dead_letter(self, record: DeadLetter) -> None:
+        """Send one dead letter."""
+        ...
+
+    async def drift(self, samples: Sequence[DriftSample]) -> None:
+        """Send drift samples."""
+        ...
+
+
+class Finished(NamedTuple):
+    """A finished document: its record (without `follows`) and the drift sample to send before it."""
+
+    record: Classified
+    drift: DriftSample | None = None
+
+
+class Run:
+    """One source partition from its assignment until it is taken away."""
+
+    def __init__(self, channel: str, partition: int, committed: int, n_lost: int = 0) -> None:
+        self.channel = channel
+        self.partition = partition
+        self.ledger: PartitionLedger[Finished] = PartitionLedger(committed)
+        self.committable = committed
+        self.n_in_flight = 0
+        self.n_lost = n_lost
+        self.wake = asyncio.Event()
+        self.emitter: asyncio.Task[None] | None = None
+
+    def finish(self, offset: int, finished: Finished) -> None:
+        """Complete an offset and wake the emitter."""
+        self.ledger.complete(offset, finished)
+        self.wake.set()
+
+
+class Pipeline:
+    """The classify agent's engine room.
+
+    Args:
+        engine: what classifies.
+        sender: where results go.
+        on_failure: told of an error that only a restart can mend.
+    """
+
+    def __init__(
+        self, engine: Engine, sender: Sender, settings: Settings, on_failure: Callable[[BaseException], None]
+    ) -> None:
+        self._predictions = SharedPredictions(engine, settings.prediction_cache)
+        self._sender = sender
+        self._settings = settings
+        self._on_failure = on_failure
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._room = asyncio.Event()
+        self._room.set()
+        self.n_in_flight = 0
+
+    def start(self) -> None:
+        """Start the engine's task."""
+        self._spawn(self._predictions.run())
+
+    async def stop(self) -> None:
+        """Cancel everything; what was not acknowledged is read again by the next run."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def begin(self, channel: str, partition: int, committed: int, n_lost: int = 0) -> Run:
+        """A run of one source partition from its committed offset on."""
+        run = Run(channel, partition, committed, n_lost)
+        run.emitter = self._spawn(self._emit_for_ever(run))
+        return run
+
+    def end(self, run: Run) -> None:
+        """The partition was taken away: what is in flight of it is somebody else's now."""
+        if run.emitter is not None:
+            run.emitter.cancel()
+        self._leave(run, run.n_in_flight)
+
+    async def take(self, run: Run, source: SourceRecord) -> None:
+        """Take one record in; waits while too much is in flight."""
+        await self._room.wait()
+        run.ledger.open(source.offset)
+        run.n_in_flight += 1
+        self.n_in_flight += 1
+        if self.n_in_flight >= self._settings.max_in_flight:
+            self._room.clear()
+        if source.marker is not None:
+            run.finish(source.offset, Finished(without_document(source, "marker")))
+            return
+        try:
+            work = prepare(source, self._settings)
+        except RejectError as error:
+            self._reject(run, source, error)
+            return
+        self._predictions.ask(work.document.text_hash, work.text, lambda answer, first: self._done(run, work, answer, first))
+
+    def _done(self, run: Run, work: Work, answer: Answer, first: bool) -> None:
+        if isinstance(answer, RejectError):
+            self._reject(run, work.source, answer)
+            return
+        record = classified(work, answer, "classified" if first else "duplicate", follows=-1)
+        run.finish(work.source.offset, Finished(record, sample(work, answer, self._settings) if first else None))
+
+    def _reject(self, run: Run, source: SourceRecord, error: RejectError) -> None:
+        self._spawn(self._send_dead_letter(run, source, error))
+
+    async def _send_dead_letter(self, run: Run, source: SourceRecord, error: RejectError) -> None:
+        letter = dead_letter(source, error)
+        await self._insist(lambda: self._sender.dead_letter(letter))
+        run.finish(source.offset, Finished(without_document(source, "dead_lettered", error.reason)))
+
+    async def _emit_for_ever(self, run: Run) -> None:
+        while True:
+            await run.wake.wait()
+            run.wake.clear()
+            released = run.ledger.release()
+            for start in range(0, len(released), EMIT_RECORDS):
+                await self._emit(run, released[start : start + EMIT_RECORDS])
+
+    async def _emit(self, run: Run, released: Sequence[Released[Finished]]) -> None:
+        """Send drift samples, then the records in order from the first that is not acknowledged on."""
+        samples = [item.result.drift for item in released if item.result.drift is not None]
+        if samples:
+            await self._insist(lambda: self._sender.drift(samples))
+        records = [self._encoded(run, item) for item in released]
+        n_sent = 0
+        while n_sent < len(records):
+            rest = records[n_sent:]
+            n_sent += await self._insist(lambda rest=rest: self._sender.classified(run.partition, rest))  # type: ignore[misc]
+        run.committable = released[-1].offset + 1
+        self._leave(run, len(released))
+
+    def _encoded(self, run: Run, item: Released[Finished]) -> tuple[bytes, bytes]:
+        record = following(item.result.record, item.follows, run.n_lost)
+        run.n_lost = 0
+        return record.id.encode(), encode(record)
+
+    async def _insist(self, send: Callable[[], Awaitable[R]]) -> R:
+        """Call `send` until the broker takes it."""
+        for attempt in range(1_000_000):
+            try:
+                return await send()
+            except BrokerUnavailable as error:
+                wait_s = RETRY_S[min(attempt, len(RETRY_S) - 1)]
+                if attempt in (0, 5) or attempt % 30 == 29:
+                    log.warning("%s; trying again every %g s", error, wait_s)
+                await asyncio.sleep(wait_s)
+        raise AssertionError("unreachable")
+
+    def _leave(self, run: Run, n: int) -> None:
+        run.n_in_flight -= n
+        self.n_in_flight -= n
+        if self.n_in_flight < self._settings.max_in_flight:
+            self._room.set()
+
+    def _spawn(self, coroutine: Awaitable[None]) -> "asyncio.Task[None]":
+        task = asyncio.ensure_future(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task  # type: ignore[return-value]
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            self._on_failure(task.exception())  # type: ignore[arg-type]
