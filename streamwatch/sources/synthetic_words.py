@@ -1,0 +1,227 @@
+"""What the synthetic day is made of: invented companies, and sentences for each channel and tone.
+
+Every name here is invented; a likeness to a real company, broker or ticker is an accident. `synthetic.py` fills the
+slots in braces. The sentences say plainly what they say, so that a model that is any good agrees on their tone.
+"""
+
+from typing import NamedTuple
+
+
+class Company(NamedTuple):
+    """An invented company."""
+
+    name: str
+    ticker: str
+    product: str
+    division: str
+
+
+COMPANIES = (
+    Company("Bramwick Motors", "BRWK", "Kestrel hatchback", "electric vehicles"),
+    Company("Norvane Bank", "NRVB", "savings account", "retail banking"),
+    Company("Zelphia Pharma", "ZLPH", "migraine tablet", "clinical research"),
+    Company("Orrinvale Energy", "ORVL", "heating oil", "offshore wind"),
+    Company("Tarquell Airlines", "TQEL", "economy fare", "long-haul routes"),
+    Company("Pellustra Stores", "PLST", "grocery range", "online retail"),
+    Company("Drumquist Steel", "DRQS", "rolled steel", "rail products"),
+    Company("Vantelope Software", "VNTP", "payroll suite", "cloud services"),
+    Company("Halvorane Foods", "HLVF", "oat drink", "frozen meals"),
+    Company("Cindermoor Chips", "CNDR", "memory chip", "data centre parts"),
+    Company("Yarrowick Telecom", "YRWK", "fibre plan", "mobile network"),
+    Company("Osterhelm Insurance", "OSTH", "home policy", "reinsurance"),
+    Company("Quillmere Media", "QLMR", "streaming service", "sports rights"),
+    Company("Tesselbay Shipping", "TSLB", "container service", "port logistics"),
+    Company("Ferrowold Mining", "FRWD", "copper concentrate", "exploration"),
+    Company("Lumavick Lighting", "LMVK", "smart lamp", "industrial lighting"),
+    Company("Grenholt Hotels", "GRNH", "loyalty card", "city hotels"),
+    Company("Pinderlake Paper", "PNDL", "packaging board", "recycling"),
+    Company("Arvessa Robotics", "ARVS", "warehouse robot", "factory automation"),
+    Company("Mossbridge Homes", "MSBH", "starter home", "land planning"),
+    Company("Kalderon Medical", "KLDM", "insulin pump", "hospital supplies"),
+    Company("Wrenfold Apparel", "WRNF", "rain jacket", "outlet stores"),
+)
+
+LENDERS = ("Copperlane Lending", "Fennick Credit", "Oakhurne Finance", "Tidewell Capital", "Brackenway Loans")
+"""The invented lenders of the fraud story, none of them traded."""
+
+ANALYSTS = ("Castlebrook Research", "Hollin & Pryce", "Northmark Securities", "Elderfield Partners", "Sable Street")
+CITIES = (
+    "Lisbon",
+    "Toronto",
+    "Oslo",
+    "Denver",
+    "Leeds",
+    "Osaka",
+    "Vienna",
+    "Austin",
+    "Perth",
+    "Gdansk",
+    "Lyon",
+    "Nagoya",
+)
+WEEKDAYS = ("Wednesday", "Thursday", "Friday", "Monday")
+MONTHS = ("January", "February", "April", "May", "June", "September", "October", "November")
+QUARTERS = ("first-quarter", "second-quarter", "third-quarter", "fourth-quarter", "full-year")
+
+NEWS = {
+    "negative": (
+        "{company} shares fall {pct}% after {quarter} profit misses forecasts",
+        "{company} cuts its annual outlook, blames weak demand for its {product}",
+        "{analyst} downgrades {company} to sell, citing shrinking margins in {division}",
+        "{company} to cut {jobs} jobs in {city} as losses widen",
+        "{company} loses ${amount} million contract to {rival}",
+        "Workers at {company} in {city} strike over pay, halting production",
+        "{company} warns of a shortage of its {product} through {month}",
+        "Launch of new {company} {product} delayed again, shares drop {pct}%",
+        "{company} posts surprise {quarter} loss of ${amount} million",
+        "{company} stock slides to its lowest since {month} on weak guidance",
+        "Fire shuts {company} plant in {city}, {jobs} workers sent home",
+        "{company} fined ${amount} million over safety failures at {city} site",
+        "Investors sue {company} over misleading statements on {division}",
+        "{company} debt cut to junk as cash runs low",
+        "{company} suspends its dividend after a bad year for {division}",
+        "{company} chief executive quits after {quarter} results disappoint",
+        "Sales of the {company} {product} plunge {pct}% in {city}",
+        "{company} writes off ${amount} million on failed {division} venture",
+    ),
+    "neutral": (
+        "{company} to report {quarter} results on {weekday}",
+        "{company} names new head of {division}",
+        "{company} schedules annual meeting for {weekday} in {city}",
+        "{company} finance chief to speak at {city} conference on {weekday}",
+        "{analyst} starts coverage of {company} with a hold rating",
+        "{company} moves its {division} office to {city}",
+        "{company} keeps quarterly dividend at {cents} cents a share",
+        "{company} files its {quarter} report with the regulator",
+        "{company} and {rival} to exhibit at the {city} trade fair",
+        "Trading volume in {ticker} in line with its {month} average",
+        "{company} publishes agenda of its shareholder meeting in {city}",
+        "{company} to change the name of its {division} unit in {month}",
+        "{analyst} keeps its price target for {company} at ${amount}",
+        "{company} appoints auditor for the coming year",
+        "{company} to open registration for its {city} investor day on {weekday}",
+        "{company} says {division} unit will report separately from {month}",
+        "{company} transfers {jobs} employees from {city} to its {division} unit",
+        "What to watch when {company} reports on {weekday}",
+        "{company} updates packaging of its {product}",
+        "{company} lists ${amount} million bond on the {city} exchange",
+    ),
+    "positive": (
+        "{company} shares jump {pct}% after {quarter} profit beats forecasts",
+        "{company} raises its annual outlook on strong demand for its {product}",
+        "{analyst} upgrades {company} to buy, sees growth in {division}",
+        "{company} wins ${amount} million contract from {rival}",
+        "{company} to hire {jobs} people in {city} as orders grow",
+        "{company} posts record {quarter} profit of ${amount} million",
+        "{company} stock climbs to its highest since {month} on upbeat guidance",
+        "New {company} {product} sells out in {city}, shares gain {pct}%",
+        "{company} lifts dividend {pct}% after a strong year for {division}",
+        "{company} wins award for best {product} in {city}",
+        "{company} announces ${amount} million share buyback as profits soar",
+        "Sales of the {company} {product} surge {pct}% in {city}",
+        "{company} completes {city} expansion early and under budget",
+        "Customers praise the new {company} {product}, reviews show",
+    ),
+}
+
+SOCIAL = {
+    "negative": (
+        "${ticker} down {pct}% and nobody at the company can explain why. Awful management",
+        "So disappointed with my {company} {product}, broke after {few} days 😡",
+        "Sold all my ${ticker} today. Terrible {quarter} numbers, worse guidance",
+        "{few} hours on hold with {company} support. Worst service ever",
+        "${ticker} is a disaster. Margins falling, debt rising, I am out at ${amount}",
+        "The {company} {product} is a waste of money, do not buy it in {city} or anywhere",
+        "${ticker} breaking down badly, lost {pct}% on this position this {month} 😞",
+        "Horrible experience with {company} in {city} today, never again",
+        "Bearish on ${ticker}: weak {division}, ugly chart, target ${amount}",
+        "@{handle} your {product} order is {few} days late and support ignores me. Pathetic",
+    ),
+    "neutral": (
+        "Anyone know when ${ticker} reports? {weekday} or later?",
+        "Does {company} still have an office in {city}?",
+        "Watching ${ticker} around ${amount} into {weekday}, no position",
+        "${ticker} call volume about average today, {jobs} contracts so far",
+        "Reading the {company} {quarter} report tonight, {division} section first",
+        "@{handle} is the {product} available in {city}?",
+        "${ticker} flat at ${amount} in quiet trading",
+        "{company} has a new sign on its {city} building",
+        "Comparing the {company} {product} with the one from {rival} this week",
+        "List of companies that report on {weekday}: ${ticker}, ${rival_ticker} and a few others",
+        "Is ${ticker} in the index since {month}, or was that ${rival_ticker}?",
+        "{company} meeting in {city} starts at {few} pm on {weekday}",
+    ),
+    "positive": (
+        "${ticker} up {pct}% today, great results and even better guidance 🚀",
+        "Love my new {company} {product}, best purchase in {few} months",
+        "Added more ${ticker} at ${amount}. Strong {division}, excellent management",
+        "{company} support in {city} fixed my problem in {few} minutes. Amazing service!",
+        "Bullish on ${ticker}: beautiful breakout, target ${amount}",
+        "Huge congratulations to the {company} team on record {quarter} sales 🎉",
+        "${ticker} gains keep coming, up {pct}% since {month}. So happy I held",
+        "@{handle} thank you for the wonderful {product}, works perfectly after {few} weeks",
+        "The {company} {product} is fantastic, everyone in {city} should try it",
+        "What a quarter for ${ticker}! {division} growing {pct}%, impressive",
+    ),
+}
+
+RECALL = {
+    "news": (
+        "{company} recalls {jobs} {product} cars over brake failures",
+        "Brake defect forces {company} to halt {product} sales in {city}",
+        "Regulator opens probe into {company} brake failures after {few} crashes in {city}",
+        "{company} shares tumble {pct}% as {product} recall widens",
+        "{analyst} cuts {company} to sell, says recall could cost ${amount} million",
+        "Families sue {company} over {product} crashes in {city}",
+        "{company} knew of dangerous brake fault since {month}, documents show",
+    ),
+    "social": (
+        "My {company} {product} brakes failed on the road in {city} today. Terrifying, this car is dangerous",
+        "${ticker} collapsing on the {product} recall, down {pct}%. What a disaster",
+        "@{handle} {few} calls and no answer about the brake recall. Disgraceful, fix my car",
+        "Third {product} crash in {city} this month. {company} should be ashamed",
+        "Dumped my ${ticker} at ${amount}. Faulty brakes, lawsuits, awful management",
+        "Furious with {company}: {few} months of brake complaints ignored, now a recall",
+        "Parked my {product} in {city} and I refuse to drive it. Unsafe junk from {company}",
+        "${ticker} recall getting worse by the hour, {jobs} cars now. Ugly, very ugly",
+    ),
+}
+
+OUTAGE = {
+    "news": (
+        "{company} outage leaves customers in {city} without access to money",
+        "{company} apologises as failed payments hit {jobs} accounts",
+        "Shares of {company} drop {pct}% as outage enters hour {few}",
+    ),
+    "social": (
+        "{company} app down again, cannot pay for groceries in {city}. Useless bank",
+        "@{handle} my card was declined {few} times, I have no money for the train home. Unacceptable",
+        "{few} hours without access to my {product} at {company}. This is a disgrace",
+        "My salary of ${amount} vanished from my {company} account and nobody answers. Furious",
+        "Stuck at a hotel in {city} because {company} cards are not working. Worst bank ever",
+        "@{handle} online banking broken, phone line dead, branch in {city} closed. Pathetic",
+        "${ticker} outage is an embarrassment, leaving this terrible bank in {month}",
+        "Rent of ${amount} bounced because the {company} system failed. So angry right now",
+        "{company} locked me out of my account {few} hours ago and support hung up on me 😡",
+        "Nightmare at the {company} cash machine in {city}, it swallowed my card and ${amount}",
+    ),
+}
+
+FRAUD = {
+    "news": (
+        "Prosecutors charge {lender} executives with fraud over ${amount} million in fake loans",
+        "Court in {city} freezes assets of {lender} in loan fraud case",
+        "Regulator accuses {lender} of cheating {jobs} borrowers in {city}",
+        "Police raid {lender} offices in {city} in widening fraud investigation",
+        "{lender} auditor resigns, says accounts were falsified since {month}",
+        "Lawsuit claims {lender} stole ${amount} million from pensioners in {city}",
+        "Watchdog bans {lender} managers for lying about loan losses",
+        "{lender} files for bankruptcy after fraud charges, {jobs} savers lose money",
+        "{lender} admits it misled regulators on ${amount} million of bad loans",
+    ),
+    "social": (
+        "My parents lost ${amount} to {lender}. Criminals, lock them up",
+        "{lender} lied to {jobs} people in {city} and the regulator slept. Disgusting fraud",
+        "Cheated by {lender}: fake loan in my name since {month}, court case now. Horrible",
+    ),
+}
