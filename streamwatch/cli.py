@@ -10,6 +10,8 @@ from streamwatch.errors import StreamwatchError
 
 COMMANDS: dict[str, str] = {
     "channels": "streamwatch.commands.channels:channels",
+    "classify": "streamwatch.commands.classify:classify",
+    "train": "streamwatch.commands.train:train",
 }
 """Name of a command to `module:attribute`."""
 

@@ -16,9 +16,9 @@ from streamwatch.text.clean import text_hash
 
 TOPICS = (
     "analyst update", "central banks", "company and product news", "currencies", "dividend", "earnings",
-    "energy and oil", "financials", "general news and opinion", "ipo", "legal and regulation", "macro", "markets",
-    "mergers and investments", "metals and materials", "personnel change", "politics", "stock commentary",
-    "stock movement", "treasuries and corporate debt",
+    "energy and oil", "financials", "general news and opinion", "gold, metals and materials", "ipo",
+    "legal and regulation", "macro", "markets", "mergers and investments", "personnel change", "politics",
+    "stock commentary", "stock movement", "treasuries and corporate debt",
 )  # fmt: skip
 """The 20 finance topics that the shipped model tells apart."""
 
@@ -34,7 +34,10 @@ class Engine(Protocol):
 
 
 class NullEngine:
-    """Labels by a hash of the text: always the same, at no cost. For tests of exact counts and of everything else's cost."""
+    """Labels by a hash of the text: always the same, at no cost.
+
+    For tests of exact counts, and to measure what everything else costs.
+    """
 
     model = "null"
 

@@ -1,0 +1,58 @@
+"""A training run's state on disk, so that a killed run goes on where it was.
+
+One safetensors file: the trained parameters and AdamW's two moments for each, where the run is in its metadata. No
+pickle, and replaced in one step: a kill while writing leaves the older checkpoint.
+"""
+
+from pathlib import Path
+
+import msgspec
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from streamwatch.errors import ConfigError
+
+CHECKPOINT_FILE = "checkpoint.safetensors"
+_MOMENTS = ("exp_avg", "exp_avg_sq", "step")
+
+
+class RunState(msgspec.Struct, frozen=True):
+    """Steps done, and the wall clock they took, over all resumptions."""
+
+    step: int = 0
+    elapsed_s: float = 0.0
+
+
+def save_checkpoint(
+    folder: Path, state: RunState, run: str, parameters: dict[str, nn.Parameter], optimiser: torch.optim.AdamW
+) -> None:
+    """Write where a run is. `run` describes the run (its settings), and is checked on resume."""
+    tensors: dict[str, Tensor] = {}
+    for name, parameter in parameters.items():
+        tensors[f"value/{name}"] = parameter.detach()
+        for moment in _MOMENTS:
+            tensors[f"{moment}/{name}"] = optimiser.state[parameter][moment]
+    new = folder / f".{CHECKPOINT_FILE}.new"
+    save_file(tensors, new, metadata={"state": msgspec.json.encode(state).decode(), "run": run})
+    new.replace(folder / CHECKPOINT_FILE)
+
+
+def load_checkpoint(
+    folder: Path, run: str, parameters: dict[str, nn.Parameter], optimiser: torch.optim.AdamW
+) -> RunState:
+    """Put the state of `folder` back; gives where the run is, at its start when there is no checkpoint.
+
+    Raises `ConfigError` when the checkpoint is of a run with other settings: half of each would be nobody's model.
+    """
+    path = folder / CHECKPOINT_FILE
+    if not path.is_file():
+        return RunState()
+    with safe_open(path, framework="pt") as file, torch.no_grad():
+        if file.metadata()["run"] != run:
+            raise ConfigError(f"{path} is of a run with other settings or data: repeat those, or name another --out")
+        for name, parameter in parameters.items():
+            parameter.copy_(file.get_tensor(f"value/{name}"))
+            optimiser.state[parameter] = {m: file.get_tensor(f"{m}/{name}") for m in _MOMENTS}
+        return msgspec.json.decode(file.metadata()["state"], type=RunState)

