@@ -1,0 +1,223 @@
+"""The share detector: does a larger part of the documents than usual turn negative?
+
+Null: the upper bound of the baseline's share with its odds times `MARGIN`, always, because a share that swings by ±.2
+log-odds within the day cuts the run length of the plain estimate to a quarter. Alternatives: the null's odds times
+1.5, 2 and 4. The open detection bucket is tested whenever one of its 10 s buckets closes (the likelihood ratio is a
+martingale document by document). The window of a crossing begins where Page's CUSUM of the middle alternative last
+stood at zero: the maximum-likelihood estimate of the change point.
+
+A series is cold until it has had `WARM_HOURS` different hours and `WARM_DOCUMENTS` documents. A cold series is not
+tested at all, not even against its parent: an airline whose collection begins differs from the average of the others
+on its first day, and that is no incident.
+
+References: arXiv:2203.03532 (see `shiryaev_roberts`); E. S. Page, "Continuous inspection schemes", Biometrika 41
+(1954).
+
+Examples:
+    >>> from streamwatch.timeline import MINUTE_MS
+    >>> detector = ShareDetector(DetectionConfig(detection_bucket_ms=MINUTE_MS))
+    >>> for minute in range(3000):
+    ...     detector.update(minute * MINUTE_MS, 10, 2 + minute % 2)
+    >>> detector.crossed
+    False
+    >>> for minute in range(3000, 3008):
+    ...     detector.update(minute * MINUTE_MS, 10, 7)
+    >>> detector.crossed, detector.reading().k
+    (True, 56)
+"""
+
+from math import inf, log
+
+import msgspec
+
+from streamwatch.detection import beta_binomial
+from streamwatch.detection.reading import Reading
+from streamwatch.detection.settings import DetectionConfig
+from streamwatch.detection.share_baseline import BOUND_SD, ShareBaseline, logistic, logit, times_odds
+from streamwatch.detection.shiryaev_roberts import ShiryaevRoberts
+from streamwatch.records import AlertKind
+from streamwatch.timeline import HOUR_MS, bucket_start
+
+MARGIN = 1.1
+ALTERNATIVES = (1.5, 2.0, 4.0)
+DATING = 1
+"""The alternative whose CUSUM dates the change."""
+WARM_HOURS, WARM_DOCUMENTS = 24, 30
+RECENT_HALF_LIFE_MS = HOUR_MS
+SILENT = 0.5
+"""Recent documents (discounted) below which an episode has nobody left who could be negative."""
+
+
+class ShareState(msgspec.Struct, array_like=True):
+    """All that is remembered. `open_…` is the running detection bucket, `recent_…` decays while firing."""
+
+    baseline: ShareBaseline
+    evidence: ShiryaevRoberts
+    open_ms: int = 0
+    open_n: int = 0
+    open_k: int = 0
+    n_hours: int = 0
+    last_hour_ms: int = -1
+    cusum: float = 0.0
+    window_ms: int = 0
+    window_n: int = 0
+    window_k: int = 0
+    firing: bool = False
+    recent_n: float = 0.0
+    recent_k: float = 0.0
+    recent_ms: int = 0
+    peak: float = 0.0
+    episode_n: int = 0
+    episode_k: int = 0
+
+
+class ShareDetector:
+    """Tests one series; `update` takes each 10 s bucket that has documents, in time order."""
+
+    kind: AlertKind = "negative_share"
+    version = "share-e-detector/1"
+
+    def __init__(self, config: DetectionConfig, state: ShareState | None = None) -> None:
+        self.config = config
+        self.state = state or ShareState(ShareBaseline(), ShiryaevRoberts.fresh(len(ALTERNATIVES)))
+        self.threshold = config.share_run_length
+        self._log_threshold = log(self.threshold)
+        self._hypotheses = self._hypothesise()
+
+    @property
+    def warm(self) -> bool:
+        """Whether there is enough history to test against."""
+        return self.state.n_hours >= WARM_HOURS and self.state.baseline.n >= WARM_DOCUMENTS
+
+    @property
+    def crossed(self) -> bool:
+        """Whether the evidence reaches the threshold now."""
+        return self.warm and self.log_e >= self._log_threshold
+
+    @property
+    def log_e(self) -> float:
+        """log of the e-value, the open bucket included."""
+        return self.state.evidence.preview(self._log_ratios()) if self.warm else -inf
+
+    def update(self, start_ms: int, n: int, k: int) -> None:
+        """Count n documents, k of them negative, of the 10 s bucket at `start_ms`."""
+        state = self.state
+        opens = bucket_start(start_ms, self.config.detection_bucket_ms)
+        if opens != state.open_ms:
+            self._close()
+            self._open(opens)
+        state.open_n += n
+        state.open_k += k
+        self._count_hour(start_ms)
+        if state.firing:
+            self._follow(start_ms, n, k)
+
+    def begin(self) -> None:
+        """An episode fires: the baseline is frozen, and what is recent is the window that fired."""
+        state, reading = self.state, self.reading()
+        state.firing = True
+        state.episode_n, state.episode_k = reading.n, reading.k
+        state.recent_n, state.recent_k, state.recent_ms = float(reading.n), float(reading.k), state.open_ms
+        state.peak = reading.k / max(reading.n, 1)
+
+    def calm(self, at_ms: int) -> bool:
+        """Whether the upper bound of the recent share lies below the midpoint of baseline and peak."""
+        state, rho = self.state, self.state.baseline.rho
+        self._decay_recent(at_ms)
+        if state.recent_n < SILENT:
+            return True
+        n, p = state.recent_n + 1, (state.recent_k + 0.5) / (state.recent_n + 1)
+        sd = (1 + (n - 1) * rho) / (n * p * (1 - p))
+        return logistic(logit(p) + BOUND_SD * sd**0.5) < (state.baseline.p + state.peak) / 2
+
+    def end(self, at_ms: int, new_level: bool) -> None:
+        """The episode is over; as a new level, the baseline begins anew from its documents."""
+        state = self.state
+        if new_level:
+            state.baseline.restart(at_ms, float(state.episode_n), float(state.episode_k))
+        state.firing = False
+        state.open_n = state.open_k = 0
+        self._forget()
+        self._hypotheses = self._hypothesise()
+
+    def reading(self) -> Reading:
+        """The numbers behind the present evidence."""
+        state, baseline = self.state, self.state.baseline
+        n, k = state.window_n + state.open_n, state.window_k + state.open_k
+        if state.firing:
+            n, k = state.episode_n, state.episode_k
+        p0 = baseline.p
+        window_ms = state.window_ms if state.window_n else state.open_ms
+        return Reading(window_ms, n, k, p0, baseline.lower(), baseline.upper(), n * p0, self.log_e)
+
+    def _open(self, opens_ms: int) -> None:
+        state = self.state
+        if state.open_ms and self.warm and not state.firing:
+            state.evidence.skip((opens_ms - state.open_ms) // self.config.detection_bucket_ms - 1)
+        state.open_ms, state.open_n, state.open_k = opens_ms, 0, 0
+        self._hypotheses = self._hypothesise()
+
+    def _close(self) -> None:
+        """End the open bucket: its evidence is kept, and the baseline learns it, unless an episode is firing."""
+        state = self.state
+        if not state.open_n or state.firing:
+            return
+        if self.warm:
+            ratios = self._log_ratios()
+            state.evidence.close(ratios)
+            self._date(ratios[DATING])
+        state.baseline.learn(state.open_ms, state.open_n, state.open_k)
+
+    def _date(self, log_ratio: float) -> None:
+        """Page's CUSUM: the window begins after the last zero."""
+        state = self.state
+        state.cusum = max(0.0, state.cusum + log_ratio)
+        if not state.cusum:
+            state.window_n = state.window_k = 0
+            return
+        if not state.window_n:
+            state.window_ms = state.open_ms
+        state.window_n += state.open_n
+        state.window_k += state.open_k
+
+    def _forget(self) -> None:
+        state = self.state
+        state.evidence = ShiryaevRoberts.fresh(len(ALTERNATIVES))
+        state.cusum, state.window_n, state.window_k = 0.0, 0, 0
+
+    def _count_hour(self, start_ms: int) -> None:
+        hour = bucket_start(start_ms, HOUR_MS)
+        if hour != self.state.last_hour_ms:
+            self.state.last_hour_ms = hour
+            self.state.n_hours = min(self.state.n_hours + 1, WARM_HOURS)
+
+    def _follow(self, at_ms: int, n: int, k: int) -> None:
+        """While firing: what is recent, its peak, and the sums of the episode."""
+        state = self.state
+        self._decay_recent(at_ms)
+        state.recent_n += n
+        state.recent_k += k
+        state.episode_n += n
+        state.episode_k += k
+        state.peak = (
+            max(state.peak, state.recent_k / state.recent_n) if state.recent_n >= WARM_DOCUMENTS else state.peak
+        )
+
+    def _decay_recent(self, at_ms: int) -> None:
+        state = self.state
+        kept = 0.5 ** (max(0, at_ms - state.recent_ms) / RECENT_HALF_LIFE_MS)
+        state.recent_n *= kept
+        state.recent_k *= kept
+        state.recent_ms = max(at_ms, state.recent_ms)
+
+    def _log_ratios(self) -> tuple[float, ...]:
+        state = self.state
+        null, alternatives, rho = self._hypotheses
+        n, k = state.open_n, state.open_k
+        return tuple(beta_binomial.log_likelihood_ratio(n, k, null, p1, rho) for p1 in alternatives)
+
+    def _hypothesise(self) -> tuple[float, tuple[float, ...], float]:
+        """Null, alternatives and ρ of the open bucket: a function of the baseline, which learns when one closes."""
+        baseline = self.state.baseline
+        null = times_odds(baseline.upper(), MARGIN)
+        return null, tuple(times_odds(null, times) for times in ALTERNATIVES), baseline.rho
