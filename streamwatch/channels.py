@@ -8,6 +8,7 @@ Examples:
     ['a-news', 'a-social', 'a-classified']
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -105,7 +106,7 @@ def create(settings: Settings) -> list[Found]:
         try:
             answers = _create_missing(admin, settings, wanted)
             admin.wait_for_topics([c.name for c in wanted])
-            there = _partitions(admin, wanted)
+            there = _count(admin, [c.name for c in wanted])
         except KafkaError as error:
             raise BrokerUnavailable(f"the broker at {settings.broker} did not make the channels: {error}") from error
     found = [_found(c, answers[c.name], there[c.name]) for c in wanted]
@@ -119,7 +120,7 @@ def describe(settings: Settings) -> list[Described]:
 
     wanted = layout(settings)
     with broker.admin(settings) as admin:
-        there = _partitions(admin, wanted)
+        there = _count(admin, [c.name for c in wanted])
     parts = [TopicPartition(name, p) for name, n in there.items() for p in range(n)]
     with broker.consumer(settings) as client:
         first, end = client.beginning_offsets(parts), client.end_offsets(parts)
@@ -129,11 +130,15 @@ def describe(settings: Settings) -> list[Described]:
     return [Described(c.name, there[c.name], records[c.name]) for c in wanted]
 
 
-def partitions_of(settings: Settings, name: str) -> int:
-    """The partitions of a channel; 0 where it does not exist. Raises `BrokerUnavailable`."""
-    full = channel(settings, name)
+def partitions_of(settings: Settings, names: Iterable[str]) -> dict[str, int]:
+    """The partitions of channels, by full name. Raises `ConfigError` where one does not exist, `BrokerUnavailable`."""
+    full = [channel(settings, name) for name in names]
     with broker.admin(settings) as admin:
-        return _count(admin, [full])[full]
+        there = _count(admin, full)
+    missing = [name for name in full if not there.get(name)]
+    if missing:
+        raise ConfigError(f"no channel {', '.join(missing)} at {settings.broker}: run streamwatch channels create")
+    return there
 
 
 def _channel(settings: Settings, name: str, partitions: int, configs: dict[str, str]) -> Channel:
@@ -159,10 +164,6 @@ def _create_missing(admin: Any, settings: Settings, wanted: tuple[Channel, ...])
         if answer["error_code"] not in (0, ALREADY_EXISTS):
             raise FatalError(f"channel {answer['name']}: {answer['error_message']}")
     return {answer["name"]: answer["error_code"] for answer in answers}
-
-
-def _partitions(admin: Any, wanted: tuple[Channel, ...]) -> dict[str, int]:
-    return _count(admin, [c.name for c in wanted])
 
 
 def _count(admin: Any, names: list[str]) -> dict[str, int]:
