@@ -48,6 +48,8 @@ class Sender:
             settings,
             max_request_size=MAX_RECORD_BYTES,
             delivery_timeout_ms=int(DELIVERY_TIMEOUT_S * 1000),
+            # Four requests in that time: one that was lost with its connection is asked again.
+            request_timeout_ms=int(DELIVERY_TIMEOUT_S * 1000 / 4),
             # A few milliseconds of company make batches of a hundred records, and nobody notices them.
             linger_ms=5,
             batch_size=128 * 1024,
