@@ -11,6 +11,7 @@ from streamwatch.errors import StreamwatchError
 COMMANDS: dict[str, str] = {
     "channels": "streamwatch.commands.channels:channels",
     "replay": "streamwatch.commands.replay:replay",
+    "alerts": "streamwatch.commands.alerts:alerts",
     "classify": "streamwatch.commands.classify:classify",
     "train": "streamwatch.commands.train:train",
 }

@@ -10,6 +10,7 @@ from threading import Event, Timer
 from typing import Any
 
 import pytest
+from apache_kafka import ApacheKafka, kafka_home
 
 from streamwatch import channels
 from streamwatch.config import Settings, load
@@ -227,3 +228,30 @@ def test_what_the_user_got_wrong_is_exit_code_2(
     _, errors = process.communicate(timeout=20)
     assert process.returncode == 2
     assert words in errors
+
+
+@pytest.mark.kafka
+@pytest.mark.slow
+def test_a_broker_that_crashes_and_comes_back_has_every_row_once_and_in_order(
+    tmp_path: Path, read_channel: Any
+) -> None:
+    home = kafka_home()
+    if home is None:
+        pytest.skip("STREAMWATCH_TEST_KAFKA_HOME is not set")
+    with ApacheKafka(home, tmp_path / "cluster") as cluster:
+        settings = load(broker=cluster.url)
+        channels.create(settings)
+
+        def rows() -> Iterator[Row]:
+            for n in range(20_000):
+                if n == 8000:
+                    cluster.kill(1)
+                    Timer(1.0, cluster.restart, [1]).start()
+                yield row(n, value=str(n).encode())
+
+        replay(settings, rows())
+        partitions = read_channel(settings, "social")
+    assert_enclosed(partitions, settings.partitions)
+    arrived = [[int(d.value) for d in documents(records)] for records in partitions.values()]
+    assert all(values == sorted(values) for values in arrived)
+    assert sorted(value for values in arrived for value in values) == list(range(20_000))
