@@ -8,6 +8,7 @@ from typing import Any
 
 from faust import Service
 
+from streamwatch.agents.alerts import AlertService
 from streamwatch.agents.classify import Committer, Runs
 from streamwatch.agents.context import Context, log
 from streamwatch.agents.offsets import GroupOffsets
@@ -17,6 +18,7 @@ from streamwatch.agents.trends import TrendWriter
 from streamwatch.agents.watchdog import Watchdog
 from streamwatch.delivery.pipeline import Pipeline
 from streamwatch.errors import StreamwatchError
+from streamwatch.inference import open_engine
 
 
 class Services:
@@ -48,7 +50,6 @@ class Services:
         self._context.failure = asyncio.get_running_loop().create_future()
         try:
             await check(self._context)
-            from streamwatch.inference import open_engine
             engine = await asyncio.to_thread(open_engine, self._context.settings)
         except StreamwatchError as error:
             _exit(error)
@@ -62,6 +63,7 @@ class Services:
         self._committer = Committer(self._app, self._runs)
         self._spawn(self._committer.run())
         self._spawn(TrendWriter(self._context, self._offsets).run())
+        self._spawn(AlertService(self._context, self._sender).run())
         self._spawn(Watchdog(self._context, self._app, self._runs).run())
         self._spawn(self._watch_for_failure())
         self._ready.set()

@@ -86,8 +86,8 @@ class TrendWriter(ConsumerRebalanceListener):
 
     async def run(self) -> None:
         """Read and apply until cancelled."""
-        await self._consumer.start()
         self._consumer.subscribe([self._channel], listener=self)
+        await self._consumer.start()
         last_check = time.monotonic()
         try:
             while True:

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from streamwatch.errors import ModelError, RejectError
-from streamwatch.inference.batches import padded_length, token_batches
+from streamwatch.inference.batches import padded_shape, token_batches
 from streamwatch.inference.isolate import isolate
 from streamwatch.inference.numeric import DTYPES, Placement
 from streamwatch.models.manifest import Manifest
@@ -77,11 +77,12 @@ class EncoderEngine:
 
     @torch.inference_mode()
     def _probabilities(self, rows: Sequence[Row]) -> tuple[Probabilities, Probabilities]:
-        """Calibrated probabilities `(n, 3)` and `(n, 20)`; not finite where the network's were not."""
+        """Calibrated probabilities of the `n` rows, `(n, 3)` and `(n, 20)`; not finite where the network's were not."""
         ids, mask = _tensors(rows)
         sentiment, topic = self._network(ids.to(self._device), mask.to(self._device))
         heat = self._manifest.temperatures
-        return _softmax(sentiment / heat.sentiment), _softmax(topic / heat.topic)
+        n = len(rows)
+        return _softmax(sentiment[:n] / heat.sentiment), _softmax(topic[:n] / heat.topic)
 
     def _result(self, sentiment: Probabilities, topic: Probabilities) -> Prediction | RejectError:
         if not (np.isfinite(sentiment).all() and np.isfinite(topic).all()):
@@ -103,8 +104,8 @@ class EncoderEngine:
 
 
 def _tensors(rows: Sequence[Row]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Token ids `(n, t)` padded with 0, and their 0/1 mask, both int64."""
-    ids = np.zeros((len(rows), padded_length(max(map(len, rows)))), dtype=np.int64)
+    """Token ids padded with 0, and their 0/1 mask, both int64, of `padded_shape`."""
+    ids = np.zeros(padded_shape([len(row) for row in rows]), dtype=np.int64)
     mask = np.zeros_like(ids)
     for i, row in enumerate(rows):
         ids[i, : len(row)] = row

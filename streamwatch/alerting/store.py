@@ -1,0 +1,188 @@
+"""The evaluator's state in Redis: what it knows, how far it has come, and the alerts that are still to be sent.
+
+Safety is a compare-and-set on the last closed bucket, with the transition and its record in the same call; the lease
+only keeps two workers from doing the same work.
+
+    sw:{eval}:head       hash   closed (ms), epoch, header, missed
+    sw:{eval}:series     hash   one blob a series
+    sw:{eval}:texts:<h>  set    hashes of texts counted in that hour; sw:{eval}:hours names the hours
+    sw:{eval}:evaluated  hash   entries evaluated of each recent bucket: a later one there was missed
+    sw:{eval}:outbox     list   alerts to send
+    sw:{eval}:lease      string who evaluates
+"""
+
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+from redis.asyncio import Redis
+
+from streamwatch.alerting.transition import Changes, EvaluatorState
+from streamwatch.codec import decode, encode
+from streamwatch.errors import StaleState
+from streamwatch.records import Alert
+from streamwatch.redis_errors import answering
+from streamwatch.trends.entry import Entry
+from streamwatch.trends.keys import Keys
+from streamwatch.trends.store import MAX_ARGUMENTS
+
+ENTRIES_KEPT_MS = 3_600_000
+"""Entries stay this long behind the last closed bucket, so that what came too late is seen and counted as missed."""
+_read_entry = msgspec.json.Decoder(Entry).decode
+
+
+class AlertStore:
+    """The evaluator's side of Redis.
+
+    Args:
+        redis: a client that returns bytes.
+        prefix: the settings' prefix.
+        n_partitions: of `classified`.
+    """
+
+    def __init__(self, redis: Redis, prefix: str, n_partitions: int) -> None:
+        self._redis: Any = redis
+        self._base = f"{prefix}sw:{{eval}}:"
+        self._head = f"{self._base}head"
+        self._partitions = [Keys(prefix, p) for p in range(n_partitions)]
+        self._commit = redis.register_script(files("streamwatch.alerting").joinpath("commit.lua").read_text())
+        self._renew = redis.register_script(_RENEW)
+        self.epoch = ""
+
+    async def lease(self, token: str, ttl_ms: int) -> bool:
+        """Whether `token` holds the lease, taken or renewed now."""
+        with answering():
+            return bool(await self._renew(keys=[f"{self._base}lease"], args=[token, ttl_ms]))
+
+    async def load(self) -> EvaluatorState:
+        """All that was committed. The epoch is remembered for the next commit."""
+        with answering():
+            head = await self._redis.hgetall(self._head)
+            series = await self._redis.hgetall(f"{self._base}series")
+            hours = sorted(int(h) for h in await self._redis.smembers(f"{self._base}hours"))
+            texts = [await self._redis.smembers(f"{self._base}texts:{hour}") for hour in hours]
+        self.epoch = head.get(b"epoch", b"").decode()
+        return EvaluatorState(
+            series={name.decode(): raw for name, raw in series.items()},
+            texts={hour: [h.decode() for h in hashes] for hour, hashes in zip(hours, texts, strict=True)},
+            header=head.get(b"header", b""),
+        )
+
+    async def in_place(self, closed_until_ms: int) -> bool:
+        """Whether Redis still stands where we do: not after a wipe, nor when another evaluator went on."""
+        with answering():
+            closed, epoch = await self._redis.hmget(self._head, "closed", "epoch")
+        return int(closed or -1) == closed_until_ms and (epoch or b"").decode() == self.epoch
+
+    async def open_buckets(self, from_ms: int, until_ms: int) -> list[int]:
+        """Starts of the buckets in [from, until) that hold entries in some partition, in order."""
+        pipe = self._redis.pipeline(transaction=False)
+        for keys in self._partitions:
+            pipe.zrange(keys.open, from_ms, f"({until_ms}", byscore=True)
+        with answering():
+            answers = await pipe.execute()
+        return sorted({int(bucket) for answer in answers for bucket in answer})
+
+    async def entries(self, buckets: Sequence[int]) -> list[tuple[int, list[Entry]]]:
+        """The entries of each bucket, merged over the partitions."""
+        pipe = self._redis.pipeline(transaction=False)
+        for bucket in buckets:
+            for keys in self._partitions:
+                pipe.lrange(keys.entries(bucket), 0, -1)
+        with answering():
+            answers = await pipe.execute()
+        n = len(self._partitions)
+        return [
+            (bucket, [_read_entry(raw) for answer in answers[i * n : (i + 1) * n] for raw in answer])
+            for i, bucket in enumerate(buckets)
+        ]
+
+    async def commit(
+        self,
+        expected_closed_ms: int,
+        closed_ms: int,
+        changes: Changes,
+        alerts: Sequence[Alert],
+        evaluated: Mapping[int, int],
+    ) -> None:
+        """Write one step. Raises `StaleState` when Redis does not stand at `expected_closed_ms`."""
+        kept = {name: raw for name, raw in changes.series.items() if raw is not None}
+        epoch = self.epoch or uuid4().hex[:12]
+        step = {
+            "series": list(kept),
+            "dropped": [name for name in changes.series if name not in kept],
+            "texts": [
+                [hour, *hashes[i : i + MAX_ARGUMENTS]]
+                for hour, hashes in changes.texts.items()
+                for i in range(0, len(hashes), MAX_ARGUMENTS)
+            ],
+            "dropped_hours": changes.dropped_hours,
+            "evaluated": list(evaluated.items()),
+            "n_alerts": len(alerts),
+        }
+        arguments = [
+            self._base, expected_closed_ms, self.epoch, closed_ms, epoch, changes.header, msgspec.json.encode(step),
+            *kept.values(), *map(encode, alerts),
+        ]  # fmt: skip
+        with answering():
+            verdict = await self._commit(keys=[self._head], args=arguments)
+        if verdict != b"ok":
+            raise StaleState(f"the evaluator is not at {expected_closed_ms} any more")
+        self.epoch = epoch
+
+    async def outbox(self) -> list[tuple[bytes, Alert]]:
+        """Alerts to send, oldest first, with the bytes that `sent` takes."""
+        with answering():
+            return [(raw, decode(raw, Alert)) for raw in await self._redis.lrange(f"{self._base}outbox", 0, -1)]
+
+    async def sent(self, raw: bytes) -> None:
+        """Take one alert out of the outbox."""
+        with answering():
+            await self._redis.lrem(f"{self._base}outbox", 1, raw)
+
+    async def forget_entries(self, closed_ms: int) -> None:
+        """Delete entries that closed long ago; those that came after their bucket's close are counted as missed."""
+        old = await self.open_buckets(0, closed_ms - ENTRIES_KEPT_MS)
+        for start in range(0, len(old), 500):
+            await self._forget(old[start : start + 500])
+
+    async def _forget(self, buckets: Sequence[int]) -> None:
+        with answering():
+            n_missed = sum((await self._missed(buckets)).values())
+            pipe = self._redis.pipeline(transaction=False)
+            for keys in self._partitions:
+                pipe.delete(*(keys.entries(bucket) for bucket in buckets))
+                pipe.zrem(keys.open, *buckets)
+            pipe.hdel(f"{self._base}evaluated", *buckets)
+            if n_missed:
+                pipe.hincrby(self._head, "missed", n_missed)
+            await pipe.execute()
+
+    async def _missed(self, buckets: Sequence[int]) -> dict[int, int]:
+        pipe = self._redis.pipeline(transaction=False)
+        for bucket in buckets:
+            for keys in self._partitions:
+                pipe.llen(keys.entries(bucket))
+        pipe.hmget(f"{self._base}evaluated", *buckets)
+        *lengths, evaluated = await pipe.execute()
+        n = len(self._partitions)
+        return {
+            bucket: sum(lengths[i * n : (i + 1) * n]) - int(evaluated[i] or 0) for i, bucket in enumerate(buckets)
+        }
+
+    async def n_missed(self, closed_ms: int) -> int:
+        """Documents that met a closed bucket: 0 unless something came later than the watermark allows."""
+        recent = await self.open_buckets(0, closed_ms)
+        with answering():
+            before = int(await self._redis.hget(self._head, "missed") or 0)
+            return before + (sum((await self._missed(recent)).values()) if recent else 0)
+
+
+_RENEW = """
+local held = redis.call('GET', KEYS[1])
+if held and held ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1
+"""
