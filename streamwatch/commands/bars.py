@@ -32,7 +32,8 @@ class Bars:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._progress.stop()
+        if self._tasks:
+            self._progress.stop()
 
     def watch(self, stage: str, done: int, total: int, remark: str = "") -> None:
         """Show that `done` of `total` are done, with a remark."""

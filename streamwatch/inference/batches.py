@@ -10,8 +10,8 @@ Examples:
 from collections.abc import Sequence
 
 GRAIN = 16
-"""Lengths are padded to a multiple of this. With it the CPU kernels gave each row the same bits in every batch, at every
-padded length from 16 to 128, in float32 and bfloat16; with 8 they did not: lengths of 24, 40, 56 and 72 went other ways."""
+"""Lengths are padded to a multiple of this. With it the CPU kernels gave each row the same bits in every batch and at
+every padded length up to 128, in float32 and bfloat16. With 8 they did not: 24, 40, 56 and 72 took other ways."""
 
 MIN_ROWS = 2
 """A single row goes through other kernels (matrix times vector), with other last bits, so a row of padding joins it."""

@@ -1,7 +1,7 @@
 """Which examples are held out: decided by a hash of the text, so that copies never stand on both sides.
 
 A random split leaks: syndicated headlines and retweets differ in a link or a hashtag sign, and a model is then tested
-on what it was taught. Texts that agree in their letters and digits get the same hash here, in every source and every run.
+on what it was taught. Texts that agree in their letters and digits get the same hash here, in every source and run.
 
 Examples:
     >>> held_out("Apple beats estimates!") == held_out("apple BEATS estimates http")

