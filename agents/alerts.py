@@ -11,10 +11,10 @@ from uuid import uuid4
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
-
 from streamwatch.agents.context import Context, log
 from streamwatch.agents.kafka import client_options
 from streamwatch.agents.sender import KafkaSender
+
 from streamwatch.alerting.evaluator import Evaluator
 from streamwatch.alerting.evidence import complete
 from streamwatch.alerting.store import AlertStore
@@ -77,7 +77,9 @@ class AlertService:
         names = [channel(self._settings, name) for name in (*SOURCES, "classified")]
         await self._consumer._client.set_topics(names)
         return [
-            TopicPartition(name, p) for name in names[:-1] for p in sorted(self._consumer.partitions_for_topic(name) or ())
+            TopicPartition(name, p)
+            for name in names[:-1]
+            for p in sorted(self._consumer.partitions_for_topic(name) or ())
         ]
 
     async def _turn(self) -> None:

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
-
 from streamwatch.agents.context import Context, log
 from streamwatch.agents.offsets import GroupOffsets, commit
+
 from streamwatch.delivery.intake import SourceRecord
 from streamwatch.delivery.pipeline import Pipeline, Run
 from streamwatch.errors import FatalError
@@ -62,7 +62,9 @@ class Runs:
         try:
             there = await self._offsets.first_from(tp, expected)
         except (TimeoutError, KafkaError) as error:
-            raise FatalError(f"{tp.topic}/{tp.partition}: cannot check offsets {expected} to {got}: {error!r}") from error
+            raise FatalError(
+                f"{tp.topic}/{tp.partition}: cannot check offsets {expected} to {got}: {error!r}"
+            ) from error
         if there < got:
             raise FatalError(
                 f"{tp.topic}/{tp.partition}: the stream skipped offsets {there} to {got - 1}; a restart reads them again"

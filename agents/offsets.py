@@ -11,7 +11,6 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, OffsetAndMetadata, TopicPartition
 from aiokafka.errors import KafkaError
-
 from streamwatch.agents.context import Context, log
 from streamwatch.agents.kafka import client_options
 

@@ -9,8 +9,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
-
 from streamwatch.agents.context import Context, log
+
 from streamwatch.channels import layout
 from streamwatch.errors import BrokerUnavailable, ConfigError, FatalError, RetryError, StoreUnavailable
 
@@ -70,4 +70,6 @@ async def check_channels(context: Context) -> None:
         await admin.close()
     missing = [c.name for c in layout(settings) if c.name not in there]
     if missing:
-        raise ConfigError(f"channels {', '.join(missing)} do not exist at {settings.broker}: streamwatch channels create")
+        raise ConfigError(
+            f"channels {', '.join(missing)} do not exist at {settings.broker}: streamwatch channels create"
+        )

@@ -7,7 +7,6 @@ from collections.abc import Coroutine, Iterable
 from typing import Any
 
 from faust import Service
-
 from streamwatch.agents.alerts import AlertService
 from streamwatch.agents.classify import Committer, Runs
 from streamwatch.agents.context import Context, log
@@ -16,6 +15,7 @@ from streamwatch.agents.preflight import check
 from streamwatch.agents.sender import KafkaSender
 from streamwatch.agents.trends import TrendWriter
 from streamwatch.agents.watchdog import Watchdog
+
 from streamwatch.delivery.pipeline import Pipeline
 from streamwatch.errors import StreamwatchError
 from streamwatch.inference import open_engine

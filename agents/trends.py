@@ -12,10 +12,10 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
-
 from streamwatch.agents.context import Context, log
 from streamwatch.agents.kafka import group_options
 from streamwatch.agents.offsets import GroupOffsets
+
 from streamwatch.channels import SOURCES, channel
 from streamwatch.codec import decode
 from streamwatch.errors import RecreatedChannel, RejectError, StaleState, StoreUnavailable
@@ -127,7 +127,9 @@ class TrendWriter(ConsumerRebalanceListener):
         for tp, writer in list(self._writers.items()):
             try:
                 if await writer.reload():
-                    log.warning("%s/%d: the store stands at %d now; reading from there", tp.topic, tp.partition, writer.position)
+                    log.warning(
+                        "%s/%d: the store stands at %d now; reading from there", tp.topic, tp.partition, writer.position
+                    )
                     await self._reload(tp)
                 elif writer.holes:
                     await self._settle(tp, writer)

@@ -6,10 +6,10 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
-
 from streamwatch.agents.classify import Runs
 from streamwatch.agents.context import Context, log
 from streamwatch.agents.kafka import client_options
+
 from streamwatch.errors import FatalError
 
 LOOK_S = 5.0
@@ -42,7 +42,9 @@ class Watchdog:
 
     async def _look(self, now: float) -> None:
         sources = set(self._context.source_channels)
-        assigned = [TopicPartition(tp.topic, tp.partition) for tp in self._app.consumer.assignment() if tp.topic in sources]
+        assigned = [
+            TopicPartition(tp.topic, tp.partition) for tp in self._app.consumer.assignment() if tp.topic in sources
+        ]
         ends = await self._consumer.end_offsets(assigned) if assigned else {}
         positions = self._runs.positions()
         for tp, end in ends.items():

@@ -9,9 +9,11 @@ from streamwatch import __version__
 from streamwatch.errors import StreamwatchError
 
 COMMANDS: dict[str, str] = {
+    "demo": "streamwatch.commands.demo:demo",
     "channels": "streamwatch.commands.channels:channels",
     "replay": "streamwatch.commands.replay:replay",
     "alerts": "streamwatch.commands.alerts:alerts",
+    "trends": "streamwatch.commands.trends:trends",
     "classify": "streamwatch.commands.classify:classify",
     "train": "streamwatch.commands.train:train",
 }

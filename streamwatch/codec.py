@@ -10,7 +10,6 @@ Examples:
     streamwatch.errors.RejectError: missing_field: Object missing required field `label`
 """
 
-from collections.abc import Hashable
 from functools import cache
 from typing import Any, TypeVar
 
@@ -25,14 +24,14 @@ encode = _encoder.encode
 
 
 @cache
-def _decoder(kind: Hashable) -> msgspec.json.Decoder[Any]:
+def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(kind)
 
 
 def decode(raw: bytes, kind: type[T]) -> T:
     """`raw` as a `kind`. Raises `RejectError` with the reason; fields that the schema does not know are ignored."""
     try:
-        return _decoder(kind).decode(raw)
+        return _decoder(kind).decode(raw)  # type: ignore[arg-type,no-any-return]
     except msgspec.ValidationError as error:
         raise RejectError(_reason(str(error)), str(error)) from error
     except msgspec.DecodeError as error:

@@ -17,6 +17,9 @@ from apache_kafka import HOME_VARIABLE, ApacheKafka, kafka_home
 from streamwatch.config import Settings, load
 from streamwatch.embedded import RedisServer, Tansu, embedded_settings
 
+# Doctests are looked for in every module, and two modules of one name cannot be imported; fixtures have none.
+collect_ignore_glob = ["conftest.py", "*/conftest.py"]
+
 
 @dataclass(frozen=True)
 class Broker:

@@ -133,9 +133,16 @@ class Evaluator:
         for name in sorted(heard):
             one = self._watched(name)
             if one is not None:
-                begun += one.count(start_ms, heard[name])
+                one.count(start_ms, heard[name])
                 self._changed[name] = None
+                if self._may_fire(one, heard[name]):
+                    begun += one.fire(start_ms)
         return begun
+
+    def _may_fire(self, one: Series, heard: list[Voice]) -> bool:
+        """Only negatives move a test towards its threshold, and a source that is the whole stream adds nothing."""
+        whole = self._series.get("all")
+        return any(voice.negative for voice in heard) and (whole is None or not one.echoes(whole))
 
     def _amplify(self, voice: Voice) -> None:
         for name in voice.series:

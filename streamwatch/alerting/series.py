@@ -33,6 +33,7 @@ class SeriesState(msgspec.Struct, array_like=True):
     witnesses: Witnesses
     episodes: dict[str, Episode]
     last_ms: int
+    n_heard: int
 
 
 class Series:
@@ -46,26 +47,49 @@ class Series:
         self.witnesses = state.witnesses if state else Witnesses()
         self.episodes = state.episodes if state else {}
         self.last_ms = state.last_ms if state else 0
+        self.n_heard = state.n_heard if state else 0
 
     @property
     def state(self) -> SeriesState:
         """What to keep."""
-        return SeriesState(self.share.state, self.volume.state, self.witnesses, self.episodes, self.last_ms)
+        return SeriesState(
+            self.share.state, self.volume.state, self.witnesses, self.episodes, self.last_ms, self.n_heard
+        )
 
     @property
     def firing(self) -> bool:
         """Whether an episode is firing."""
         return bool(self.episodes)
 
-    def count(self, start_ms: int, heard: list[Voice]) -> list[Transition]:
-        """The voices of the bucket at `start_ms`: what began to fire."""
+    def echoes(self, all_: "Series") -> bool:
+        """Whether this is a source that brought everything there is: one stream, one alert.
+
+        What a source hears, `all` hears too, so equal numbers are equal documents.
+        """
+        return self.name.startswith("source:") and self.n_heard == all_.n_heard
+
+    def count(self, start_ms: int, heard: list[Voice]) -> None:
+        """Count the voices of the bucket at `start_ms`."""
         negatives = [voice for voice in heard if voice.negative]
         for voice in negatives:
             self.witnesses.add(voice, start_ms)
         self.last_ms = start_ms
+        self.n_heard += len(heard)
         for detector in self._detectors():
             detector.update(start_ms, len(heard), len(negatives))
-        return list(self._fire(start_ms)) if negatives else []
+
+    def fire(self, start_ms: int) -> Iterator[Transition]:
+        """What begins to fire with the bucket at `start_ms`, which had negatives."""
+        for detector in self._detectors():
+            if detector.kind in self.episodes or not detector.crossed:
+                continue
+            reading = self._reading(detector)
+            if not self.witnesses.convincing(reading.window_start_ms):
+                continue
+            name = episode_id(RULE, self.name, detector.kind, start_ms)
+            episode = self.episodes[detector.kind] = Episode(name, start_ms, 1, reading)
+            detector.begin()
+            yield self._transition(detector, episode, reading, "firing", start_ms + self.config.bucket_ms)
 
     def tick(self, at_ms: int) -> list[Transition]:
         """Time has passed up to `at_ms`: what is resolved."""
@@ -79,21 +103,9 @@ class Series:
     def _detectors(self) -> tuple[Detector, Detector]:
         return self.share, self.volume
 
-    def _fire(self, start_ms: int) -> Iterator[Transition]:
-        for detector in self._detectors():
-            if detector.kind in self.episodes or not detector.crossed:
-                continue
-            reading = self._reading(detector)
-            if not self.witnesses.convincing(reading.window_start_ms):
-                continue
-            name = episode_id(RULE, self.name, detector.kind, start_ms)
-            episode = self.episodes[detector.kind] = Episode(name, start_ms, 1, reading)
-            detector.begin()
-            yield self._transition(detector, episode, reading, "firing", start_ms + self.config.bucket_ms)
-
     def _over(self, detector: Detector, episode: Episode, at_ms: int) -> Resolution:
         """Why the episode is over, or nothing."""
-        if episode.calm_for_ms(detector.calm(at_ms), at_ms) >= self.config.keep_firing_ms:
+        if episode.calm_for_ms(detector.calm(at_ms), at_ms) >= self.config.keep_firing_ms * detector.patience:
             return "recovered"
         return "new_level" if episode.age_ms(at_ms) >= self.config.max_firing_ms else ""
 

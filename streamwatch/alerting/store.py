@@ -122,7 +122,7 @@ class AlertStore:
             "evaluated": list(evaluated.items()),
             "n_alerts": len(alerts),
         }
-        arguments = [
+        arguments: list[Any] = [
             self._base, expected_closed_ms, self.epoch, closed_ms, epoch, changes.header, msgspec.json.encode(step),
             *kept.values(), *map(encode, alerts),
         ]  # fmt: skip
@@ -168,9 +168,7 @@ class AlertStore:
         pipe.hmget(f"{self._base}evaluated", *buckets)
         *lengths, evaluated = await pipe.execute()
         n = len(self._partitions)
-        return {
-            bucket: sum(lengths[i * n : (i + 1) * n]) - int(evaluated[i] or 0) for i, bucket in enumerate(buckets)
-        }
+        return {bucket: sum(lengths[i * n : (i + 1) * n]) - int(evaluated[i] or 0) for i, bucket in enumerate(buckets)}
 
     async def n_missed(self, closed_ms: int) -> int:
         """Documents that met a closed bucket: 0 unless something came later than the watermark allows."""

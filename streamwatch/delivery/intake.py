@@ -96,7 +96,9 @@ def _check_date(published_ms: int, observed_ms: int, settings: Settings) -> None
     if published_ms < _earliest_ms(settings.earliest):
         raise RejectError("date_too_old", f"{format_rfc3339(published_ms)} is before {settings.earliest}")
     if published_ms > observed_ms + settings.max_ahead_s * 1000:
-        raise RejectError("date_in_future", f"{format_rfc3339(published_ms)}, but it came {format_rfc3339(observed_ms)}")
+        raise RejectError(
+            "date_in_future", f"{format_rfc3339(published_ms)}, but it came {format_rfc3339(observed_ms)}"
+        )
 
 
 def _given(document: Document) -> Given | None:

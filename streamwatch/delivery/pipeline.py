@@ -138,7 +138,9 @@ class Pipeline:
         except RejectError as error:
             self._reject(run, source, error)
             return
-        self._predictions.ask(work.document.text_hash, work.text, lambda answer, first: self._done(run, work, answer, first))
+        self._predictions.ask(
+            work.document.text_hash, work.text, lambda answer, first: self._done(run, work, answer, first)
+        )
 
     def _done(self, run: Run, work: Work, answer: Answer, first: bool) -> None:
         if isinstance(answer, RejectError):

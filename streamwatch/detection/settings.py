@@ -18,7 +18,7 @@ DETECTORS_IN_BUDGET = 2
 class DetectionConfig(msgspec.Struct, frozen=True):
     """The settings of detection; times in milliseconds."""
 
-    detection_bucket_ms: int = 5 * MINUTE_MS
+    detection_bucket_ms: int = MINUTE_MS
     false_alarms_per_week: float = 1.0
     max_series: int = 200
     max_firing_ms: int = DAY_MS

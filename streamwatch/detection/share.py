@@ -33,7 +33,7 @@ import msgspec
 from streamwatch.detection import beta_binomial
 from streamwatch.detection.reading import Reading
 from streamwatch.detection.settings import DetectionConfig
-from streamwatch.detection.share_baseline import BOUND_SD, ShareBaseline, logistic, logit, times_odds
+from streamwatch.detection.share_baseline import ShareBaseline, times_odds
 from streamwatch.detection.shiryaev_roberts import ShiryaevRoberts
 from streamwatch.records import AlertKind
 from streamwatch.timeline import HOUR_MS, bucket_start
@@ -42,14 +42,16 @@ MARGIN = 1.1
 ALTERNATIVES = (1.5, 2.0, 4.0)
 DATING = 1
 """The alternative whose CUSUM dates the change."""
-WARM_HOURS, WARM_DOCUMENTS = 24, 30
-RECENT_HALF_LIFE_MS = HOUR_MS
-SILENT = 0.5
-"""Recent documents (discounted) below which an episode has nobody left who could be negative."""
+WARM_HOURS, WARM_DOCUMENTS = 12, 30
+"""Half a day: the share has little of a daily cycle, and the null is an upper bound, wide while documents are few."""
+BACK_TO_USUAL = log(100.0)
+"""An episode is calm when its latest documents speak 100 to 1 for the usual share against that of the onset."""
+SILENT_MS = 3 * HOUR_MS
+"""It is calm too when nobody has written for so long."""
 
 
 class ShareState(msgspec.Struct, array_like=True):
-    """All that is remembered. `open_…` is the running detection bucket, `recent_…` decays while firing."""
+    """All that is remembered. `open_…` is the running detection bucket, `window_…` what the CUSUM dates."""
 
     baseline: ShareBaseline
     evidence: ShiryaevRoberts
@@ -63,10 +65,8 @@ class ShareState(msgspec.Struct, array_like=True):
     window_n: int = 0
     window_k: int = 0
     firing: bool = False
-    recent_n: float = 0.0
-    recent_k: float = 0.0
-    recent_ms: int = 0
-    peak: float = 0.0
+    onset_share: float = 0.0
+    recovery: float = 0.0
     episode_n: int = 0
     episode_k: int = 0
 
@@ -76,6 +76,8 @@ class ShareDetector:
 
     kind: AlertKind = "negative_share"
     version = "share-e-detector/1"
+    patience = 4
+    """Times `keep_firing` that calm must last: most incidents have an hour that looks usual, and go on."""
 
     def __init__(self, config: DetectionConfig, state: ShareState | None = None) -> None:
         self.config = config
@@ -110,25 +112,19 @@ class ShareDetector:
         state.open_k += k
         self._count_hour(start_ms)
         if state.firing:
-            self._follow(start_ms, n, k)
+            state.episode_n += n
+            state.episode_k += k
 
     def begin(self) -> None:
-        """An episode fires: the baseline is frozen, and what is recent is the window that fired."""
+        """An episode fires: the baseline is frozen, and the share of its window is what it must come back from."""
         state, reading = self.state, self.reading()
-        state.firing = True
+        state.firing, state.recovery = True, 0.0
         state.episode_n, state.episode_k = reading.n, reading.k
-        state.recent_n, state.recent_k, state.recent_ms = float(reading.n), float(reading.k), state.open_ms
-        state.peak = reading.k / max(reading.n, 1)
+        state.onset_share = (reading.k + 0.5) / (reading.n + 1)
 
     def calm(self, at_ms: int) -> bool:
-        """Whether the upper bound of the recent share lies below the midpoint of baseline and peak."""
-        state, rho = self.state, self.state.baseline.rho
-        self._decay_recent(at_ms)
-        if state.recent_n < SILENT:
-            return True
-        n, p = state.recent_n + 1, (state.recent_k + 0.5) / (state.recent_n + 1)
-        sd = (1 + (n - 1) * rho) / (n * p * (1 - p))
-        return logistic(logit(p) + BOUND_SD * sd**0.5) < (state.baseline.p + state.peak) / 2
+        """Whether the latest documents speak for the usual share, or there have been none for long."""
+        return self.state.recovery >= BACK_TO_USUAL or at_ms - self.state.open_ms >= SILENT_MS
 
     def end(self, at_ms: int, new_level: bool) -> None:
         """The episode is over; as a new level, the baseline begins anew from its documents."""
@@ -160,7 +156,10 @@ class ShareDetector:
     def _close(self) -> None:
         """End the open bucket: its evidence is kept, and the baseline learns it, unless an episode is firing."""
         state = self.state
-        if not state.open_n or state.firing:
+        if not state.open_n:
+            return
+        if state.firing:
+            self._recover()
             return
         if self.warm:
             ratios = self._log_ratios()
@@ -191,24 +190,13 @@ class ShareDetector:
             self.state.last_hour_ms = hour
             self.state.n_hours = min(self.state.n_hours + 1, WARM_HOURS)
 
-    def _follow(self, at_ms: int, n: int, k: int) -> None:
-        """While firing: what is recent, its peak, and the sums of the episode."""
-        state = self.state
-        self._decay_recent(at_ms)
-        state.recent_n += n
-        state.recent_k += k
-        state.episode_n += n
-        state.episode_k += k
-        state.peak = (
-            max(state.peak, state.recent_k / state.recent_n) if state.recent_n >= WARM_DOCUMENTS else state.peak
+    def _recover(self) -> None:
+        """Page's CUSUM of the usual share against that of the onset, over the buckets of the episode."""
+        state, baseline = self.state, self.state.baseline
+        ratio = beta_binomial.log_likelihood_ratio(
+            state.open_n, state.open_k, state.onset_share, baseline.p, baseline.rho
         )
-
-    def _decay_recent(self, at_ms: int) -> None:
-        state = self.state
-        kept = 0.5 ** (max(0, at_ms - state.recent_ms) / RECENT_HALF_LIFE_MS)
-        state.recent_n *= kept
-        state.recent_k *= kept
-        state.recent_ms = max(at_ms, state.recent_ms)
+        state.recovery = max(0.0, state.recovery + ratio)
 
     def _log_ratios(self) -> tuple[float, ...]:
         state = self.state

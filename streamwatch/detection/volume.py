@@ -82,6 +82,7 @@ class VolumeDetector:
 
     kind: AlertKind = "negative_volume"
     version = "volume-e-detector/1"
+    patience = 1
 
     def __init__(self, config: DetectionConfig, state: VolumeState | None = None) -> None:
         self.config = config

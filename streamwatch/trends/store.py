@@ -110,7 +110,9 @@ class RedisStore:
         for member in members:
             hour, _, series = member.decode().partition(":")
             pipe.delete(self.keys.window(int(hour), series))
-            pipe.delete(*(self.keys.texts(ms, series) for ms in range(int(hour) * HOUR_MS, (int(hour) + 1) * HOUR_MS, 10_000)))
+            pipe.delete(
+                *(self.keys.texts(ms, series) for ms in range(int(hour) * HOUR_MS, (int(hour) + 1) * HOUR_MS, 10_000))
+            )
         pipe.zrem(self.keys.hours, *members)
         await pipe.execute()
 

@@ -23,6 +23,7 @@ from streamwatch.config import Settings
 from streamwatch.records import Classified, Given
 from streamwatch.text.clean import text_hash
 from streamwatch.timeline import DAY_MS, HOUR_MS, bucket_start, format_rfc3339, parse_rfc3339, to_ms
+from streamwatch.trends.entry import series_of
 
 SENTIMENTS = ("negative", "neutral", "positive")
 CONFUSION = np.array([[0.82, 0.14, 0.04], [0.24, 0.66, 0.10], [0.08, 0.14, 0.78]])
@@ -51,7 +52,7 @@ def negatives_by_hour(records: list[Classified]) -> dict[str, dict[int, int]]:
     counts: dict[str, dict[int, int]] = {}
     for record in records:
         if record.counted_sentiment == "negative":
-            for name in ("all", *(f"entity:{entity}" for entity in record.entities)):
+            for name in series_of(record):
                 hours = counts.setdefault(name, {})
                 hour = bucket_start(record.published_ms, HOUR_MS)
                 hours[hour] = hours.get(hour, 0) + 1
@@ -103,8 +104,9 @@ def _noisy(folder: Path, seed: int) -> str:
     records = documents(folder, seed)
     told = list(transitions(records, Settings()))
     counts, onsets = negatives_by_hour(records), _onsets(told)
-    low = [s for s, ms in onsets if s in counts and lift_of_day(counts[s], ms) < 2.5]
-    return f"seed {seed}: {len(onsets)} alerts, {len(low)} low {low}, found {found(onsets)}, traps {traps(onsets)}"
+    low = [series for series, ms in onsets if lift_of_day(counts[series], ms) < 2.5]
+    missing = sorted(set(INCIDENTS) - set(found(onsets)))
+    return f"seed {seed}: {len(onsets)} alerts, {len(low)} low {low}, missing {missing}, traps {traps(onsets)}"
 
 
 def _table(told: list[Transition], counts: dict[str, dict[int, int]]) -> Iterator[str]:
@@ -115,7 +117,7 @@ def _table(told: list[Transition], counts: dict[str, dict[int, int]]) -> Iterato
         yield (
             f"{alert.series:18} {alert.kind:15} {alert.onset:%d %H:%M:%S} window {alert.window_s:6} s n={alert.n:4}"
             f" k={alert.k:4} expected {alert.k_expected:6.1f} p0 {alert.p0:.2f} e/A {alert.score / alert.threshold:8.2g}"
-            f" {alert.severity:8} day lift {lift:5.1f} until {f'{end.at:%d %H:%M} {end.resolution}' if end else '-'}"
+            f" {alert.severity:8} lift {lift:5.1f} until {f'{end.at:%d %H:%M} {end.resolution}' if end else ''}"
         )
 
 

@@ -1,0 +1,88 @@
+"""`streamwatch demo`: everything on this machine, with a stream that it plays itself."""
+
+import signal
+import sys
+import threading
+from itertools import islice
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from streamwatch.channels import SOURCES
+from streamwatch.commands.replay import Speed
+from streamwatch.demo.report import report, write
+from streamwatch.demo.run import Outcome, embedded_deployment, play
+from streamwatch.demo.screen import Screen
+from streamwatch.inference import describe_model
+from streamwatch.sources import synthetic
+from streamwatch.sources.columns import FIELDS, parse_columns
+from streamwatch.sources.files import channels_named_in, read_rows
+from streamwatch.sources.replay import Options
+
+SYNTHETIC_SPEED = 2400.0
+"""The synthetic day in 36 seconds."""
+
+
+@click.command(epilog=f"Fields for --column: {', '.join(FIELDS)}. A field takes the column of its own name by default.")
+@click.option("--input", "file", type=click.Path(path_type=Path), help="A .csv or .jsonl file, also .gz.")
+@click.option("--column", "columns", multiple=True, metavar="FIELD=NAME", help="Which column fills a field; repeat.")
+@click.option("--channel", type=click.Choice(SOURCES), default="social", show_default=True, help="Where rows go.")
+@click.option("--speed", type=Speed(), help="Event seconds in a second; default: max, 2400 without --input.")
+@click.option("--limit", type=click.IntRange(min=1), help="Stop after so many rows.")
+@click.option("--model", help="default, null (labels by a hash, for tests) or a folder.")
+@click.option("--report", "report_path", metavar="F", help="Write the figures and alerts to F as JSON.")
+def demo(
+    file: Path | None, columns: tuple[str, ...], channel: str, speed: float | None, limit: int | None,
+    model: str | None, report_path: str | None,
+) -> None:  # fmt: skip
+    """Start a real broker, Redis and worker on this machine, play a stream, and show its alerts.
+
+    Without --input it plays a synthetic day that comes with streamwatch: 2,000 documents about invented companies, with
+    three planted incidents. Nothing leaves this machine, and everything that was started is stopped again.
+    """
+    path = file or synthetic.SHIPPED
+    rows = islice(read_rows(path, parse_columns(columns)), limit)
+    named = sorted(channels_named_in(path)) if not columns else []
+    if file is None and _is_default("speed"):
+        speed = SYNTHETIC_SPEED
+    options = Options(channel=channel, channels=named, speed=speed)
+    stop = _stop_on_signals()
+    overrides = {"model": model} if model else {}
+    with Screen() as screen:
+        if file is None:
+            screen.stage(synthetic.NOTICE)
+        with embedded_deployment(screen, **overrides) as settings:
+            outcome = play(settings, rows, options, screen, stop)
+        _finish(outcome, screen, report_path, describe_model(settings).model)
+
+
+def _is_default(option: str) -> bool:
+    return click.get_current_context().get_parameter_source(option) is ParameterSource.DEFAULT
+
+
+def _stop_on_signals() -> threading.Event:
+    """An event that Ctrl-C and SIGTERM set; a second Ctrl-C interrupts whatever is under way."""
+    stop = threading.Event()
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        stop.set()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    signal.signal(signal.SIGINT, ask)
+    signal.signal(signal.SIGTERM, ask)
+    return stop
+
+
+def _finish(outcome: Outcome, screen: Screen, report_path: str | None, model: str) -> None:
+    content = report(outcome.figures, outcome.alerts, outcome.seconds, outcome.missed, model)
+    shown: dict[str, Any] = {k: v for k, v in content.items() if k != "alerts"}
+    screen.summary(shown | {"alerts": len(content["alerts"])})
+    if outcome.interrupted:
+        click.echo("interrupted: everything that was started is stopped; no report is written", err=True)
+        sys.exit(130)
+    if report_path:
+        write(report_path, content)
+        screen.stage(f"report: {report_path}")
