@@ -36,14 +36,16 @@ from streamwatch.detection.settings import DetectionConfig
 from streamwatch.detection.share_baseline import ShareBaseline, times_odds
 from streamwatch.detection.shiryaev_roberts import ShiryaevRoberts
 from streamwatch.records import AlertKind
-from streamwatch.timeline import HOUR_MS, bucket_start
+from streamwatch.timeline import DAY_MS, HOUR_MS, bucket_start
 
 MARGIN = 1.1
 ALTERNATIVES = (1.5, 2.0, 4.0)
 DATING = 1
 """The alternative whose CUSUM dates the change."""
-WARM_HOURS, WARM_DOCUMENTS = 12, 30
+WARM_HOURS, WARM_DOCUMENTS = 12, 20
 """Half a day: the share has little of a daily cycle, and the null is an upper bound, wide while documents are few."""
+HELD_MS = DAY_MS
+"""Evidence that has neither gone nor become an episode for this long is what is usual now."""
 BACK_TO_USUAL = log(100.0)
 """An episode is calm when its latest documents speak 100 to 1 for the usual share against that of the onset."""
 SILENT_MS = 3 * HOUR_MS
@@ -118,6 +120,7 @@ class ShareDetector:
     def begin(self) -> None:
         """An episode fires: the baseline is frozen, and the share of its window is what it must come back from."""
         state, reading = self.state, self.reading()
+        state.baseline.discard()
         state.firing, state.recovery = True, 0.0
         state.episode_n, state.episode_k = reading.n, reading.k
         state.onset_share = (reading.k + 0.5) / (reading.n + 1)
@@ -165,7 +168,9 @@ class ShareDetector:
             ratios = self._log_ratios()
             state.evidence.close(ratios)
             self._date(ratios[DATING])
-        state.baseline.learn(state.open_ms, state.open_n, state.open_k)
+        state.baseline.hold(state.open_n, state.open_k)
+        if not state.cusum or state.open_ms - state.window_ms > HELD_MS:
+            state.baseline.settle(state.open_ms)
 
     def _date(self, log_ratio: float) -> None:
         """Page's CUSUM: the window begins after the last zero."""

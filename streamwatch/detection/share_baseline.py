@@ -11,7 +11,8 @@ References: M. West, J. Harrison, "Bayesian forecasting and dynamic models" (199
 Examples:
     >>> baseline = ShareBaseline()
     >>> for minute in range(0, 3000, 5):
-    ...     baseline.learn(minute * 60_000, 10, 3)
+    ...     baseline.hold(10, 3)
+    ...     baseline.settle(minute * 60_000)
     >>> round(baseline.p, 2), baseline.upper() < 0.35
     (0.3, True)
 """
@@ -33,13 +34,22 @@ BOUND_SD = 1.645
 
 
 class ShareBaseline(msgspec.Struct, array_like=True):
-    """Discounted sums; Jeffreys' prior of half a document each way is added when they are read."""
+    """Discounted sums; Jeffreys' prior of half a document each way is added when they are read.
+
+    `held_…` are the buckets since evidence for a change began to gather: they are learnt when it has gone (`settle`), and
+    dropped when it became an episode (`discard`). Else a series with little history would take the first quarter of
+    an hour of an incident for its nature, ρ above all, and not see the rest.
+    """
 
     n: float = 0.0
     k: float = 0.0
     pairs: float = 0.0
     excess: float = 0.0
     at_ms: int = 0
+    held_n: float = 0.0
+    held_k: float = 0.0
+    held_pairs: float = 0.0
+    held_excess: float = 0.0
 
     @property
     def p(self) -> float:
@@ -51,16 +61,28 @@ class ShareBaseline(msgspec.Struct, array_like=True):
         """The overdispersion."""
         return max(FLOOR_RHO, (PRIOR_RHO * PRIOR_PAIRS + self.excess) / (PRIOR_PAIRS + self.pairs))
 
-    def learn(self, at_ms: int, n: int, k: int) -> None:
-        """Add a closed bucket."""
-        self._discount(at_ms)
+    def hold(self, n: int, k: int) -> None:
+        """Note a closed bucket."""
         p, rho = self.p, self.rho
         k_kept = min(float(k), n * p + WINSOR_SD * beta_binomial.sd(n, p, rho) + 1.0)
         spread = p * (1 - p)
-        self.excess += (k_kept - n * p) ** 2 / spread - n
-        self.pairs += n * (n - 1)
-        self.n += n
-        self.k += k_kept
+        self.held_excess += (k_kept - n * p) ** 2 / spread - n
+        self.held_pairs += n * (n - 1)
+        self.held_n += n
+        self.held_k += k_kept
+
+    def settle(self, at_ms: int) -> None:
+        """Learn what is held."""
+        self._discount(at_ms)
+        self.n += self.held_n
+        self.k += self.held_k
+        self.pairs += self.held_pairs
+        self.excess += self.held_excess
+        self.discard()
+
+    def discard(self) -> None:
+        """Forget what is held."""
+        self.held_n = self.held_k = self.held_pairs = self.held_excess = 0.0
 
     def restart(self, at_ms: int, n: float, k: float) -> None:
         """Begin anew from the documents of an episode that became the new level; ρ is kept."""
