@@ -1,0 +1,1 @@
+"""Crashes, wipes, zombies and outages: what is counted must equal what was sent."""
