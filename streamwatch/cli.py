@@ -16,6 +16,7 @@ COMMANDS: dict[str, str] = {
     "trends": "streamwatch.commands.trends:trends",
     "classify": "streamwatch.commands.classify:classify",
     "train": "streamwatch.commands.train:train",
+    "settings": "streamwatch.commands.settings:settings",
     "schemas": "streamwatch.commands.schemas:schemas",
 }
 """Name of a command to `module:attribute`."""

