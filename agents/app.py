@@ -73,6 +73,7 @@ def _calm_logs() -> None:
     for name in logging.root.manager.loggerDict:
         if name.startswith("aiokafka"):
             logging.getLogger(name).addFilter(calm)
+            logging.getLogger(name).setLevel(logging.WARNING)
 
 
 class _OncePer(logging.Filter):

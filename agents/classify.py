@@ -1,6 +1,7 @@
 """The classify agent: source records in, acknowledged records of `classified` out, offsets committed behind them."""
 
 import asyncio
+import time
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -15,6 +16,8 @@ from streamwatch.errors import FatalError
 
 COMMIT_S = 1.0
 """How often offsets are committed: a crash repeats at most this much work."""
+MAX_DIGITS = 15
+"""Of a header with milliseconds: the year 33658. More digits are no time, and some thousand are an error of `int`."""
 
 
 class Runs:
@@ -36,7 +39,8 @@ class Runs:
             self._runs[tp] = (message.generation_id, run)
         elif offset > run.ledger.newest + 1:
             await self._check_gap(tp, run.ledger.newest + 1, offset)
-        await self._pipeline.take(run, source_record(message, run.channel))
+        latest_ms = time.time_ns() // 1_000_000 + self._context.settings.max_ahead_s * 1000
+        await self._pipeline.take(run, source_record(message, run.channel, latest_ms))
 
     async def _begin(self, tp: TopicPartition, first: int) -> Run:
         """A run that begins with the record at `first`.
@@ -113,13 +117,20 @@ class _Headers(NamedTuple):
     backfill: bool
 
 
-def source_record(message: Any, channel: str) -> SourceRecord:
-    """A Faust message as the pipeline knows it."""
+def source_record(message: Any, channel: str, latest_ms: int) -> SourceRecord:
+    """A Faust message as the pipeline knows it.
+
+    Producers set header and timestamp, so neither is believed beyond `latest_ms`: one clock that is years ahead would
+    carry the watermark away, and whatever comes after would be late for ever. A record without either has just arrived.
+    """
     headers = _headers(message.headers)
-    observed_ms = headers.observed_ms if headers.observed_ms is not None else round((message.timestamp or 0) * 1000)
+    observed_ms = headers.observed_ms
+    if observed_ms is None:
+        observed_ms = round(message.timestamp * 1000) if message.timestamp and message.timestamp > 0 else latest_ms
     return SourceRecord(
-        channel, message.partition, message.offset, message.value, observed_ms, headers.marker, headers.backfill
-    )
+        channel, message.partition, message.offset, message.value, min(observed_ms, latest_ms), headers.marker,
+        headers.backfill,
+    )  # fmt: skip
 
 
 def _headers(pairs: Any) -> _Headers:
@@ -128,7 +139,7 @@ def _headers(pairs: Any) -> _Headers:
     headers = dict(pairs.items() if isinstance(pairs, dict) else pairs)
     observed, marker = headers.get("observed_ms"), headers.get("marker")
     return _Headers(
-        int(observed) if observed is not None and observed.isdigit() else None,
+        int(observed) if observed is not None and observed.isdigit() and len(observed) <= MAX_DIGITS else None,
         marker.decode(errors="replace") if marker else None,
         headers.get("backfill") == b"1",
     )

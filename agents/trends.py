@@ -26,6 +26,8 @@ from streamwatch.trends.writer import PartitionWriter
 MAX_RECORDS = 4000
 """Records of one read: one script call of some tens of milliseconds, well below what other Redis clients would notice."""
 POLL_MS = 250
+GATHER_S = 0.02
+"""Pause between reads: records of `classified` come some at a time, and a script call is cheap for many of them."""
 CHECK_S = 2.0
 """How often an idle partition is compared with Redis: a wiped store heals without new traffic."""
 RETENTION_S = 60.0
@@ -62,19 +64,24 @@ class TrendWriter(ConsumerRebalanceListener):
             store = RedisStore(self._context.redis, self._settings.prefix, tp.partition)
             self._stores[tp] = store
             self._writers[tp] = PartitionWriter(store, self._settings)
-            await self._reload(tp)
+            try:
+                await self._reload(tp)
+            except Exception as error:
+                # aiokafka logs what a listener raises and goes on, from an offset that means nothing here.
+                self._context.fail(error)
+                raise
 
     async def _reload(self, tp: TopicPartition) -> None:
-        """Believe the store and read from where it stands; waits while it does not answer."""
+        """Believe the store and read from where it stands; waits while store or broker do not answer."""
         writer = self._writers[tp]
         while True:
             try:
                 await writer.reload()
+                end = (await self._consumer.end_offsets([tp]))[tp]
                 break
-            except StoreUnavailable as error:
+            except (StoreUnavailable, KafkaError) as error:
                 log.warning("%s; trying again every %g s", error, STORE_RETRY_S)
                 await asyncio.sleep(STORE_RETRY_S)
-        end = (await self._consumer.end_offsets([tp]))[tp]
         if writer.position > end:
             raise RecreatedChannel(
                 f"{self._channel}/{tp.partition} ends at {end}, but {writer.position} records of it were counted: it was "
@@ -96,6 +103,7 @@ class TrendWriter(ConsumerRebalanceListener):
                     await self._take(tp, records)
                 if batches:
                     self._context.applied.set()
+                    await asyncio.sleep(GATHER_S)
                 if time.monotonic() - last_check > CHECK_S:
                     last_check = time.monotonic()
                     await self._look_after()
@@ -135,7 +143,10 @@ class TrendWriter(ConsumerRebalanceListener):
                     await self._settle(tp, writer)
             except (StoreUnavailable, StaleState, KafkaError) as error:
                 log.warning("%s", error)
-        await self._drop_old()
+        try:
+            await self._drop_old()
+        except StoreUnavailable as error:
+            log.warning("%s", error)
         await self._show_lag()
 
     async def _settle(self, tp: TopicPartition, writer: PartitionWriter) -> None:

@@ -15,6 +15,7 @@ COMMANDS: dict[str, str] = {
     "alerts": "streamwatch.commands.alerts:alerts",
     "trends": "streamwatch.commands.trends:trends",
     "classify": "streamwatch.commands.classify:classify",
+    "bench": "streamwatch.commands.bench:bench",
     "train": "streamwatch.commands.train:train",
     "settings": "streamwatch.commands.settings:settings",
     "schemas": "streamwatch.commands.schemas:schemas",

@@ -13,7 +13,7 @@ Examples:
     ...     for _ in range(2):
     ...         predictions.ask("h1", "$AAPL falls", lambda p, first: answers.append((p.model, first)))
     ...     while len(answers) < 2:
-    ...         await asyncio.sleep(0)
+    ...         await asyncio.sleep(0.001)
     ...     running.cancel()
     ...     return answers
     >>> asyncio.run(ask_twice())
@@ -33,6 +33,9 @@ Answer = Prediction | RejectError
 Done = Callable[[Answer, bool], None]
 """Called with the answer, and whether this asker was the first with its text."""
 
+GATHER_S = 0.002
+"""Pause before a batch is taken: a hop to the engine's thread costs as much as preparing ten documents, and documents
+come in bursts of a fetch."""
 BATCH_TEXTS = 512
 """Texts handed to the engine at once: enough for it to sort by length, few enough that none waits long."""
 
@@ -73,6 +76,7 @@ class SharedPredictions:
         try:
             while True:
                 await self._wake.wait()
+                await asyncio.sleep(GATHER_S)
                 batch = [self._queue.popleft() for _ in range(min(BATCH_TEXTS, len(self._queue)))]
                 if not self._queue:
                     self._wake.clear()
