@@ -9,6 +9,7 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 from streamwatch.agents.context import Context, log
 from streamwatch.agents.offsets import GroupOffsets, commit
+from streamwatch.config import Settings
 
 from streamwatch.delivery.intake import SourceRecord
 from streamwatch.delivery.pipeline import Pipeline, Run
@@ -39,8 +40,8 @@ class Runs:
             self._runs[tp] = (message.generation_id, run)
         elif offset > run.ledger.newest + 1:
             await self._check_gap(tp, run.ledger.newest + 1, offset)
-        latest_ms = time.time_ns() // 1_000_000 + self._context.settings.max_ahead_s * 1000
-        await self._pipeline.take(run, source_record(message, run.channel, latest_ms))
+        now_ms = time.time_ns() // 1_000_000
+        await self._pipeline.take(run, source_record(message, run.channel, now_ms, self._context.settings))
 
     async def _begin(self, tp: TopicPartition, first: int) -> Run:
         """A run that begins with the record at `first`.
@@ -117,20 +118,21 @@ class _Headers(NamedTuple):
     backfill: bool
 
 
-def source_record(message: Any, channel: str, latest_ms: int) -> SourceRecord:
+def source_record(message: Any, channel: str, now_ms: int, settings: Settings) -> SourceRecord:
     """A Faust message as the pipeline knows it.
 
-    Producers set header and timestamp, so neither is believed beyond `latest_ms`: one clock that is years ahead would
-    carry the watermark away, and whatever comes after would be late for ever. A record without either has just arrived.
+    Producers set header and timestamp, so neither is believed further ahead than a document's date is: one clock that
+    is years ahead would carry the watermark away, and whatever comes after would be late for ever. A record with
+    neither has just arrived.
     """
     headers = _headers(message.headers)
     observed_ms = headers.observed_ms
     if observed_ms is None:
-        observed_ms = round(message.timestamp * 1000) if message.timestamp and message.timestamp > 0 else latest_ms
+        observed_ms = round(message.timestamp * 1000) if message.timestamp and message.timestamp > 0 else now_ms
+    observed_ms = min(observed_ms, now_ms + settings.max_ahead_s * 1000)
     return SourceRecord(
-        channel, message.partition, message.offset, message.value, min(observed_ms, latest_ms), headers.marker,
-        headers.backfill,
-    )  # fmt: skip
+        channel, message.partition, message.offset, message.value, observed_ms, headers.marker, headers.backfill
+    )
 
 
 def _headers(pairs: Any) -> _Headers:

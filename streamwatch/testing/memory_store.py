@@ -51,9 +51,9 @@ class MemoryStore:
         """Write all of `delta` if the store stands at `before`."""
         if (self.state.applied, self.state.epoch) != (before.applied, before.epoch):
             raise StaleState("moved")
-        if not before.epoch:
+        if not delta.after.epoch:
             self._n_epochs += 1
-        self.state = msgspec.structs.replace(delta.after, epoch=before.epoch or f"e{self._n_epochs}")
+        self.state = msgspec.structs.replace(delta.after, epoch=delta.after.epoch or f"e{self._n_epochs}")
         for key, counts in delta.windows.items():
             held = self.windows.setdefault(key, [0, 0, 0])
             self.windows[key] = [a + b for a, b in zip(held, counts, strict=True)]

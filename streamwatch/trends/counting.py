@@ -33,8 +33,9 @@ class SourceState(msgspec.Struct, frozen=True, array_like=True):
 class PartitionState(msgspec.Struct, frozen=True):
     """What the store says of one partition of `classified`.
 
-    `applied` is the next offset of `classified` to apply. `epoch` is drawn anew whenever an empty store is begun, so
-    that a writer which knew the store before a wipe cannot mistake it for its own even where `applied` agrees.
+    `applied` is the next offset of `classified` to apply. `epoch` is drawn anew whenever an empty store is begun or
+    `applied` goes back, so that a writer which knew the store before cannot mistake it for its own where `applied`
+    agrees again. A delta whose state after it has no epoch asks the store for a new one.
     """
 
     applied: int = 0

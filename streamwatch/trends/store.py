@@ -77,7 +77,7 @@ class RedisStore:
     async def apply(self, before: PartitionState, delta: Delta, horizon_ms: int) -> PartitionState:
         """Write `delta` if the store still stands at `before`; the new state. Raises `StaleState`, `StoreUnavailable`."""
         after = delta.after
-        epoch = before.epoch or uuid4().hex[:12]
+        epoch = after.epoch or uuid4().hex[:12]
         batch = {
             "expected_applied": before.applied,
             "expected_epoch": before.epoch,
@@ -100,7 +100,8 @@ class RedisStore:
     async def drop_older_than(self, oldest_ms: int) -> int:
         """Delete windows before `oldest_ms`, whole hours; how many series-hours went."""
         hour = oldest_ms // HOUR_MS
-        old: Any = await self._redis.zrange(self.keys.hours, "-inf", f"({hour}", byscore=True)
+        with answering():
+            old: Any = await self._redis.zrange(self.keys.hours, "-inf", f"({hour}", byscore=True)
         for start in range(0, len(old), 500):
             await self._drop(old[start : start + 500])
         return len(old)
@@ -114,7 +115,8 @@ class RedisStore:
                 *(self.keys.texts(ms, series) for ms in range(int(hour) * HOUR_MS, (int(hour) + 1) * HOUR_MS, 10_000))
             )
         pipe.zrem(self.keys.hours, *members)
-        await pipe.execute()
+        with answering():
+            await pipe.execute()
 
 
 def parse_state(fields: Any) -> PartitionState:

@@ -119,7 +119,8 @@ class PartitionWriter:
         return False
 
     async def _rewind(self, log_start: int, sources: dict[str, SourceState], lost: int = 0) -> None:
-        delta = Delta(PartitionState(log_start, self.state.epoch, sources))
+        # A new epoch: `applied` will come to where it was, and a zombie that stood there must not take it for its own.
+        delta = Delta(PartitionState(log_start, "", sources))
         if lost:
             delta.totals["lost"] = lost
         self.state = await self._store.apply(self.state, delta, self._horizon_ms)
