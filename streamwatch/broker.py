@@ -3,15 +3,23 @@
 The worker has Faust's clients; these are for what runs once or sits beside it (`channels`, `replay`, `alerts tail`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError
 
 from streamwatch.config import Settings
+from streamwatch.embedded.capabilities import capabilities
+from streamwatch.embedded.end_offsets import read_end_offsets
 from streamwatch.errors import BrokerUnavailable, FatalError
+
+ALL = 1_000_000
+"""More records than a batch can hold."""
+
+FETCH_BYTES = 32 * 1024 * 1024
+"""More than the largest batch: a source record of 16 MiB with its company."""
 
 RECONNECT_BACKOFF_MAX_MS = 2000
 """The longest pause between two tries to connect: short, because a person waits for the command."""
@@ -46,6 +54,15 @@ def producer(settings: Settings, **options: Any) -> KafkaProducer:
     if not settings.idempotence:
         ordering["max_in_flight_requests_per_connection"] = 1
     return _connect(KafkaProducer, settings, acks="all", **ordering, **options)
+
+
+def end_offsets(settings: Settings, parts: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+    """Where partitions end: the offset after the last record. Right on every broker, also where ListOffsets is not."""
+    with consumer(settings, max_poll_records=ALL, max_partition_fetch_bytes=FETCH_BYTES) as reader:
+        answered = reader.end_offsets(list(parts))
+        if capabilities(settings.idempotence).end_offset_in_list:
+            return dict(answered)
+        return read_end_offsets(reader, answered)
 
 
 def _connect(kind: Any, settings: Settings, **options: Any) -> Any:

@@ -123,7 +123,8 @@ def describe(settings: Settings) -> list[Described]:
         there = _count(admin, [c.name for c in wanted])
     parts = [TopicPartition(name, p) for name, n in there.items() for p in range(n)]
     with broker.consumer(settings) as client:
-        first, end = client.beginning_offsets(parts), client.end_offsets(parts)
+        first = client.beginning_offsets(parts)
+    end = broker.end_offsets(settings, parts)
     records = dict.fromkeys(there, 0)
     for part in parts:
         records[part.topic] += end[part] - first[part]

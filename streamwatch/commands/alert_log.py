@@ -5,7 +5,6 @@ The channel holds every revision at least once, and the same one again after a c
 
 from collections import OrderedDict
 from collections.abc import Iterator
-from typing import Any
 
 import msgspec
 from kafka import TopicPartition
@@ -75,9 +74,9 @@ def _values(settings: Settings, from_start: bool, follow: bool) -> Iterator[byte
     topic = channels.channel(settings, "alerts")
     n = channels.partitions_of(settings, ["alerts"])[topic]
     parts = [TopicPartition(topic, partition) for partition in range(n)]
+    end = broker.end_offsets(settings, parts)
     with broker.consumer(settings, auto_offset_reset="earliest") as reader:
         reader.assign(parts)
-        end: dict[Any, int] = reader.end_offsets(parts)
         for part in parts:
             reader.seek_to_beginning(part) if from_start else reader.seek(part, end[part])
         while follow or any(reader.position(part) < end[part] for part in parts):

@@ -23,8 +23,9 @@ class Capabilities:
         create_partitions: partitions can be added to a channel.
         list_group_offsets: an admin client may list a group's offsets (Tansu closes the connection; a consumer of the
             group can ask for its own, with `committed`).
-        end_offset_in_fetch: the high watermark in a fetch answer is the partition's (Tansu gives the batch's: take end
-            offsets from ListOffsets).
+        end_offset_in_fetch: the high watermark in a fetch answer is the partition's (Tansu gives the batch's).
+        end_offset_in_list: ListOffsets answers with the end (Tansu answers with its last batch's first offset + 1: see
+            `end_offsets`).
         durable: what was acknowledged is still there after a restart.
     """
 
@@ -33,17 +34,28 @@ class Capabilities:
     create_partitions: bool
     list_group_offsets: bool
     end_offset_in_fetch: bool
+    end_offset_in_list: bool
     durable: bool
 
 
 APACHE_KAFKA = Capabilities(
-    idempotence=True, transactions=True, create_partitions=True, list_group_offsets=True, end_offset_in_fetch=True,
+    idempotence=True,
+    transactions=True,
+    create_partitions=True,
+    list_group_offsets=True,
+    end_offset_in_fetch=True,
+    end_offset_in_list=True,
     durable=True,
-)  # fmt: skip
+)
 TANSU = Capabilities(
-    idempotence=False, transactions=False, create_partitions=False, list_group_offsets=False, end_offset_in_fetch=False,
+    idempotence=False,
+    transactions=False,
+    create_partitions=False,
+    list_group_offsets=False,
+    end_offset_in_fetch=False,
+    end_offset_in_list=False,
     durable=False,
-)  # fmt: skip
+)
 
 TANSU_SESSION_TIMEOUT_S = 6.0
 """A group's first join waits half the session timeout on Tansu: 3 s instead of 15 s before the first document."""

@@ -133,12 +133,14 @@ class _Run:
         try:
             self._mark("begin")
             yield
-            self._sender.flush()
         except BaseException:
             self._sender.hurry()
             raise
         finally:
-            self._mark("end")
+            try:
+                self._sender.flush()
+            finally:
+                self._mark("end")
 
     def _mark(self, what: str) -> None:
         headers = [("marker", f"{what}:{self._id}".encode()), self._observed()]

@@ -131,7 +131,7 @@ SOCIAL = {
         "Sold all my ${ticker} today. Terrible {quarter} numbers, worse guidance",
         "{few} hours on hold with {company} support. Worst service ever",
         "${ticker} is a disaster. Margins falling, debt rising, I am out at ${amount}",
-        "I hate the {company} {product}. Terrible quality, worst purchase I made in {city}",
+        "Terrible {company} {product}, I hate it so much. Worst thing I bought in {city}",
         "${ticker} is falling hard, I lost {pct}% this {month}. Awful stock 😞",
         "Horrible experience with {company} in {city} today, never again",
         "Bearish on ${ticker}, it will fall below ${amount}: weak {division}, losses everywhere",
@@ -170,7 +170,7 @@ RECALL = {
         "{company} shares sink {pct}% after recall of {jobs} {product} cars over deadly brake failures",
         "Brake defect forces {company} to halt {product} sales in {city}",
         "Regulator opens probe into {company} brake failures after {few} crashes in {city}",
-        "{company} shares tumble {pct}% as {product} recall widens",
+        "{company} shares crash {pct}% as {product} brake disaster gets worse",
         "{analyst} downgrades {company} to sell, warns recall will hurt profit by ${amount} million",
         "Families sue {company} over {product} crashes in {city}",
         "{company} knew of dangerous brake fault since {month}, documents show",
@@ -209,12 +209,12 @@ OUTAGE = {
 
 FRAUD = {
     "news": (
-        "{lender} executives charged with fraud as losses of ${amount} million emerge",
-        "Court in {city} freezes assets of {lender} in loan fraud case",
-        "Regulator accuses {lender} of cheating {jobs} borrowers in {city}",
-        "Police raid {lender} offices in {city} in widening fraud investigation",
+        "Fraud scandal at {lender} deepens: executives charged, ${amount} million lost, collapse feared",
+        "Court in {city} freezes assets of {lender} as fraud losses mount",
+        "{lender} accused of cheating {jobs} borrowers in {city}, worst scandal in years",
+        "Police raid {lender} in {city}, customers panic over fraud losses",
         "{lender} auditor quits over fake accounts, savers in {city} fear losses",
-        "Lawsuit claims {lender} stole ${amount} million from pensioners in {city}",
+        "{lender} sued for stealing ${amount} million from pensioners in {city}, victims furious",
         "Watchdog bans {lender} managers for lying about loan losses",
         "{lender} files for bankruptcy after fraud charges, {jobs} savers lose money",
         "{lender} admits it misled regulators on ${amount} million of bad loans",
@@ -222,6 +222,6 @@ FRAUD = {
     "social": (
         "My parents lost ${amount} to {lender}. Criminals, lock them up",
         "{lender} lied to {jobs} people in {city} and the regulator slept. Disgusting fraud",
-        "Cheated by {lender}: fake loan in my name since {month}, court case now. Horrible",
+        "{lender} cheated me with a fake loan in {month}. Horrible people, I hate them",
     ),
 }

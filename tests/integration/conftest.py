@@ -48,10 +48,10 @@ def _read(settings: Settings, name: str) -> dict[int, list[Any]]:
     topic = channels.channel(settings, name)
     parts = [TopicPartition(topic, p) for p in range(channels.partitions_of(settings, [name])[topic])]
     records: dict[int, list[Any]] = defaultdict(list)
+    end = broker.end_offsets(settings, parts)
     with broker.consumer(settings, max_partition_fetch_bytes=32 << 20, fetch_max_bytes=64 << 20) as reader:
         reader.assign(parts)
         reader.seek_to_beginning()
-        end = reader.end_offsets(parts)
         while any(reader.position(part) < end[part] for part in parts):
             for part, batch in reader.poll(1000).items():
                 records[part.partition].extend(batch)

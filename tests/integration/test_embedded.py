@@ -1,5 +1,6 @@
 """The embedded servers: they answer, are ours, go with their parent, and say what to do when they cannot start."""
 
+import asyncio
 import os
 import signal
 import socket
@@ -7,12 +8,18 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
+import aiokafka
 import pytest
 import redis
-from kafka import KafkaAdminClient
+from aiokafka import AIOKafkaConsumer
+from kafka import KafkaAdminClient, TopicPartition
 
+from streamwatch import broker, channels
+from streamwatch.config import Settings
 from streamwatch.embedded import EmbeddedError, RedisServer, Tansu, server, tansu
+from streamwatch.embedded.end_offsets import read_end_offsets_async
 from streamwatch.embedded.server import EmbeddedServer
 
 PARENT = """
@@ -51,6 +58,39 @@ def test_redis_keeps_nothing_on_disk_and_evicts_nothing(redis_server: RedisServe
         config = client.config_get("*")
     assert (config["maxmemory-policy"], config["save"], config["appendonly"]) == ("noeviction", "", "no")
     assert config["bind"] == "127.0.0.1"
+
+
+@pytest.mark.parametrize("batches", [[1], [5, 7], [3, 1], []])
+def test_the_end_of_a_partition_is_after_the_last_record_whatever_the_batches(
+    settings: Settings, batches: list[int]
+) -> None:
+    channels.create(settings)
+    part = TopicPartition(channels.channel(settings, "news"), 0)
+    sender = broker.producer(settings, linger_ms=50)
+    for n in batches:
+        futures = [sender.send(part.topic, value=b"x", partition=0) for _ in range(n)]
+        assert [future.get(10) for future in futures]
+    sender.close()
+    assert broker.end_offsets(settings, [part]) == {part: sum(batches)}
+
+
+def test_the_end_of_a_partition_by_aiokafka(settings: Settings) -> None:
+    channels.create(settings)
+    topic = channels.channel(settings, "news")
+    sender = broker.producer(settings, linger_ms=50)
+    assert [f.get(10) for f in [sender.send(topic, value=b"x", partition=1) for _ in range(9)]]
+    sender.close()
+
+    async def ends() -> dict[Any, int]:
+        reader = AIOKafkaConsumer(bootstrap_servers=settings.bootstrap)
+        await reader.start()
+        parts = [aiokafka.TopicPartition(topic, p) for p in range(2)]
+        try:
+            return await read_end_offsets_async(reader, await reader.end_offsets(parts))
+        finally:
+            await reader.stop()
+
+    assert {part.partition: end for part, end in asyncio.run(ends()).items()} == {0: 0, 1: 9}
 
 
 def test_servers_end_with_their_context_and_leave_no_folder() -> None:
