@@ -25,6 +25,9 @@ DIGITS = 4
 """Probabilities are rounded to four digits: more would pretend, and fill the channel."""
 
 
+PLAIN_TEXT = "Shares of the company rose after it raised its forecast."
+
+
 class EncoderEngine:
     """Classifies with an encoder and two heads. Not for several threads at once.
 
@@ -52,7 +55,17 @@ class EncoderEngine:
         self._probe()
 
     def classify(self, texts: Sequence[str]) -> list[Prediction | RejectError]:
-        """One result for each of `texts`, in their order; a bad text's is a `RejectError` and harms no other."""
+        """One result for each of `texts`, in their order; a bad text's is a `RejectError` and harms no other.
+
+        Raises `ModelError` when a plain text fails too: then it is not the documents that are bad (a CUDA device that
+        has failed once fails for ever), and they must not all go to dead-letter.
+        """
+        results = self._classify(texts)
+        if any(isinstance(result, RejectError) for result in results):
+            self._probe()
+        return results
+
+    def _classify(self, texts: Sequence[str]) -> list[Prediction | RejectError]:
         rows = isolate(self._reader.read, texts, OUT_OF_MEMORY) if texts else []
         results: dict[int, Prediction | RejectError] = {
             i: row for i, row in enumerate(rows) if isinstance(row, RejectError)
@@ -97,10 +110,10 @@ class EncoderEngine:
         )
 
     def _probe(self) -> None:
-        """Warm up, and see that a plain text is classified: else every document would go to dead-letter."""
-        [result] = self.classify(["Shares of the company rose after it raised its forecast."])
+        """See that a plain text is classified (and warm up, at the start)."""
+        [result] = self._classify([PLAIN_TEXT])
         if isinstance(result, RejectError):
-            raise ModelError(f"the model fails on a plain text ({result.detail}): train the adapter again")
+            raise ModelError(f"the model fails on a plain text ({result.detail}): restart, or train the adapter again")
 
 
 def _tensors(rows: Sequence[Row]) -> tuple[torch.Tensor, torch.Tensor]:

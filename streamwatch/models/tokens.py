@@ -11,6 +11,7 @@ Examples:
 import re
 import unicodedata
 from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
 
 from tokenizers import Tokenizer
@@ -33,12 +34,19 @@ def _name(match: re.Match[str]) -> str:
     return f" {name.lower()} " if name else match.group()
 
 
+VOCABULARY_SHA256 = "0f052197aac305fe42f378b5c61554b7bacb34b8be4af83fec2cfdcdffbc9973"
+"""Of the tokens in the order of their ids, joined by line ends. Another vocabulary would silently give other labels."""
+
+
 class TokenReader:
     """Makes token ids of texts.
 
     Args:
         folder: the encoder's, with its `tokenizer.json`.
         max_tokens: longer texts are cut here, the two special tokens included.
+
+    Raises:
+        ModelError: when the tokenizer cannot be read, or has another vocabulary than the encoder.
     """
 
     def __init__(self, folder: Path, max_tokens: int) -> None:
@@ -46,6 +54,8 @@ class TokenReader:
             self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         except Exception as error:  # the tokenizers package raises bare Exception
             raise ModelError(f"{folder / 'tokenizer.json'} cannot be read: use the original files") from error
+        if vocabulary_sha256(self._tokenizer) != VOCABULARY_SHA256:
+            raise ModelError(f"{folder / 'tokenizer.json'} has another vocabulary: use the original files")
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(max_tokens)
 
@@ -53,3 +63,9 @@ class TokenReader:
         """The token ids of each text, special tokens included."""
         encodings = self._tokenizer.encode_batch([spell_emoji(text) for text in texts])
         return [encoding.ids for encoding in encodings]
+
+
+def vocabulary_sha256(tokenizer: Tokenizer) -> str:
+    """The hash that `VOCABULARY_SHA256` pins."""
+    vocabulary = tokenizer.get_vocab()
+    return sha256("\n".join(sorted(vocabulary, key=vocabulary.__getitem__)).encode()).hexdigest()

@@ -154,6 +154,15 @@ def test_no_memory_for_a_single_text_stops_the_worker_and_blames_no_document(eng
         engine.classify(TEXTS)
 
 
+def test_a_device_that_fails_for_every_text_stops_the_worker_and_blames_no_document(engine: EncoderEngine) -> None:
+    def hook(*_: object) -> None:
+        raise RuntimeError("CUDA error: unspecified launch failure")
+
+    engine._network.register_forward_pre_hook(hook)
+    with pytest.raises(ModelError, match="unspecified launch failure"):
+        engine.classify(TEXTS)
+
+
 def test_broken_weights_are_refused_when_the_engine_opens(tiny_adapter: Path, base_folder: Path) -> None:
     manifest = read_manifest(tiny_adapter)
     network = load_network(base_folder, tiny_adapter, manifest)

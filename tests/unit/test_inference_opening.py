@@ -14,6 +14,7 @@ from streamwatch.inference import NullEngine, describe_model, open_engine
 from streamwatch.models import base
 from streamwatch.models.base import check_base, find_base
 from streamwatch.models.manifest import read_manifest
+from streamwatch.models.tokens import TokenReader
 
 
 @pytest.fixture
@@ -103,6 +104,16 @@ def test_an_encoder_with_other_weights_is_refused(base_folder: Path, tmp_path: P
     (tmp_path / base.WEIGHTS_FILE).write_bytes(b"not these")
     with pytest.raises(ModelError, match="expected 53aa5117"):
         check_base(find_base(str(tmp_path)))
+
+
+def test_a_tokenizer_with_another_vocabulary_is_refused(base_folder: Path, tmp_path: Path) -> None:
+    content = (base_folder / "tokenizer.json").read_text()
+    (tmp_path / "tokenizer.json").write_text(content.replace('"horrible"', '"wonderful2"'))
+    with pytest.raises(ModelError, match="another vocabulary"):
+        TokenReader(tmp_path, 48)
+    (tmp_path / "tokenizer.json").write_text("{}")
+    with pytest.raises(ModelError, match="cannot be read"):
+        TokenReader(tmp_path, 48)
 
 
 def test_a_named_folder_without_the_encoder_is_refused(tmp_path: Path) -> None:
