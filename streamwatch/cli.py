@@ -17,6 +17,7 @@ COMMANDS: dict[str, str] = {
     "classify": "streamwatch.commands.classify:classify",
     "bench": "streamwatch.commands.bench:bench",
     "train": "streamwatch.commands.train:train",
+    "doctor": "streamwatch.commands.doctor:doctor",
     "settings": "streamwatch.commands.settings:settings",
     "schemas": "streamwatch.commands.schemas:schemas",
 }
