@@ -10,7 +10,6 @@ from streamwatch import broker
 from streamwatch.channels import SOURCES, channel
 from streamwatch.config import Settings
 from streamwatch.doctor.finding import Finding, fail, ok, warn
-from streamwatch.embedded import capabilities
 
 BEHIND = 10_000
 """Records: a second or two of a busy worker, which commits every second. A healthy group is seldom further behind."""
@@ -38,7 +37,7 @@ def check_lag(settings: Settings, partitions: Mapping[str, int]) -> Iterator[Fin
         names = [channel(settings, name) for name in group.channels]
         tps = [TopicPartition(name, p) for name in names for p in range(partitions[name])]
         committed, behind = _offsets(settings, f"{settings.prefix}{group.suffix}", tps)
-        yield (_recreated(settings, group, behind) or _finding(group, committed, behind))
+        yield (_recreated(group, behind) or _finding(group, committed, behind))
 
 
 def _offsets(settings: Settings, group: str, tps: list[TopicPartition]) -> tuple[dict[Any, int | None], dict[Any, int]]:
@@ -49,26 +48,23 @@ def _offsets(settings: Settings, group: str, tps: list[TopicPartition]) -> tuple
     timeout_ms = int(settings.connect_timeout_s * 1000)
     with broker.consumer(settings, group_id=group, enable_auto_commit=False) as client:
         start = client.beginning_offsets(tps, timeout_ms=timeout_ms)
-        end = client.end_offsets(tps, timeout_ms=timeout_ms)
         committed = {tp: client.committed(tp, timeout_ms=timeout_ms) for tp in tps}
+    end = broker.end_offsets(settings, tps)
     behind = {tp: end[tp] - (start[tp] if committed[tp] is None else max(committed[tp], start[tp])) for tp in tps}
     return committed, behind
 
 
-def _recreated(settings: Settings, group: Group, behind: Mapping[Any, int]) -> Finding | None:
-    """A group that has read further than its channel goes.
-
-    Not said of Tansu: it takes the first record of the last batch for the end, so that all groups seem beyond it.
-    """
+def _recreated(group: Group, behind: Mapping[Any, int]) -> Finding | None:
+    """A group that has read further than its channel goes."""
     beyond = [f"{tp.topic}/{tp.partition}" for tp, left in behind.items() if left < 0]
-    if not beyond or not capabilities(settings.idempotence).end_offset_in_fetch:
+    if not beyond:
         return None
     saw = f"{', '.join(beyond)}: the group has read further than the channel goes: it was made anew"
     return fail(f"lag {group.what}", saw, "streamwatch channels reset makes all channels and windows anew")
 
 
 def _finding(group: Group, committed: Mapping[Any, int | None], behind: Mapping[Any, int]) -> Finding:
-    check, n = f"lag {group.what}", sum(max(0, left) for left in behind.values())
+    check, n = f"lag {group.what}", sum(behind.values())
     if n and all(offset is None for offset in committed.values()):
         return warn(check, f"{n:,} records, and nobody has read any", "start a worker: faust -A streamwatch worker")
     if n > BEHIND:
