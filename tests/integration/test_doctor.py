@@ -85,6 +85,7 @@ def test_classified_narrower_than_a_source_fails(settings: Settings) -> None:
         for channel in channels.layout(settings):
             n = 2 if channel.name.endswith("classified") else channel.partitions
             admin.create_topics({channel.name: {"num_partitions": n, "replication_factor": 1}})
+        admin.wait_for_topics([channel.name for channel in channels.layout(settings)])
     faults = [f for f in examine(settings, SERVERS) if f.check == "channels" and f.status == "fail"]
     assert f"{settings.prefix}news has 4 partitions, {settings.prefix}classified only 2" in faults[0].saw
 
