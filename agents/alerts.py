@@ -11,10 +11,11 @@ from uuid import uuid4
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
+
 from streamwatch.agents.context import Context, log
 from streamwatch.agents.kafka import client_options
+from streamwatch.agents.offsets import GroupOffsets
 from streamwatch.agents.sender import KafkaSender
-
 from streamwatch.alerting.evaluator import Evaluator
 from streamwatch.alerting.evidence import complete
 from streamwatch.alerting.store import AlertStore
@@ -46,8 +47,9 @@ EVIDENCE_S = 10.0
 class AlertService:
     """Evaluates while it holds the lease."""
 
-    def __init__(self, context: Context, sender: KafkaSender) -> None:
+    def __init__(self, context: Context, sender: KafkaSender, offsets: GroupOffsets) -> None:
         self._context = context
+        self._offsets = offsets
         self._settings = context.settings
         self._sender = sender
         self._token = uuid4().hex
@@ -130,7 +132,7 @@ class AlertService:
     async def _watermark(self) -> int | None:
         """Arrivals and fences first, the sources' ends after them: see `trends.watermark`."""
         states = await self._states()
-        ends = await self._consumer.end_offsets(self._source_tps)
+        ends = await self._offsets.end_offsets(self._source_tps)
         return watermark_ms(self._progress(states, ends), self._settings.lateness_s * 1000)
 
     async def _states(self) -> list[PartitionState]:
@@ -216,7 +218,7 @@ class AlertService:
     async def _read_published(self) -> set[tuple[str, int]]:
         """What the alert channel holds: an evaluator without state sends none of it again."""
         tp = TopicPartition(channel(self._settings, "alerts"), 0)
-        end = (await self._consumer.end_offsets([tp]))[tp]
+        end = (await self._offsets.end_offsets([tp]))[tp]
         start = (await self._consumer.beginning_offsets([tp]))[tp]
         published: set[tuple[str, int]] = set()
         self._consumer.assign([tp])

@@ -10,9 +10,9 @@ from typing import Any
 
 import faust
 from redis.asyncio import Redis
+
 from streamwatch.agents.context import Context
 from streamwatch.agents.services import Services
-
 from streamwatch.config import Settings, load
 from streamwatch.errors import ConfigError
 

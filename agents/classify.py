@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
+
 from streamwatch.agents.context import Context, log
 from streamwatch.agents.offsets import GroupOffsets, commit
-
 from streamwatch.config import Settings
 from streamwatch.delivery.intake import SourceRecord
 from streamwatch.delivery.pipeline import Pipeline, Run

@@ -6,20 +6,23 @@ contiguous run of acks is committed whatever lies before it.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, OffsetAndMetadata, TopicPartition
 from aiokafka.errors import KafkaError
+
 from streamwatch.agents.context import Context, log
 from streamwatch.agents.kafka import client_options
+from streamwatch.embedded.capabilities import capabilities
+from streamwatch.embedded.end_offsets import read_end_offsets_async
 
 PROBE_S = 10.0
 """How long a probe waits for the record that the stream has just delivered: it is there, so this is only a bound."""
 
 
 class GroupOffsets:
-    """Asks for committed offsets and probes the log, beside the group and without joining it."""
+    """Asks for committed offsets and for where logs begin and end, beside the group and without joining it."""
 
     def __init__(self, context: Context) -> None:
         self._consumer = AIOKafkaConsumer(
@@ -29,6 +32,8 @@ class GroupOffsets:
             **client_options(context.settings),
         )
         self._lock = asyncio.Lock()
+        self._ends_are_right = capabilities(context.settings.idempotence).end_offset_in_list
+        self._ends: dict[TopicPartition, tuple[int, int]] = {}
 
     async def start(self) -> None:
         """Connect."""
@@ -45,6 +50,21 @@ class GroupOffsets:
     async def log_start(self, tp: TopicPartition) -> int:
         """The first offset that still exists."""
         return (await self._consumer.beginning_offsets([tp]))[tp]
+
+    async def end_offsets(self, tps: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        """The offset after the last record, right on every broker: see `embedded.end_offsets`.
+
+        Where the broker's answer is only the last batch's, that batch is read once: it stays the last one while the
+        answer stays the same.
+        """
+        async with self._lock:
+            answered = await self._consumer.end_offsets(list(tps))
+            if self._ends_are_right:
+                return answered
+            moved = {tp: end for tp, end in answered.items() if self._ends.get(tp, (-1, -1))[0] != end}
+            for tp, end in (await read_end_offsets_async(self._consumer, moved)).items():
+                self._ends[tp] = (moved[tp], end)
+            return {tp: self._ends[tp][1] for tp in answered}
 
     async def first_from(self, tp: TopicPartition, offset: int) -> int:
         """The first offset at or after `offset` that holds a record: offsets between are transaction markers or gone."""

@@ -9,8 +9,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
-from streamwatch.agents.context import Context, log
 
+from streamwatch.agents.context import Context, log
 from streamwatch.channels import layout
 from streamwatch.errors import BrokerUnavailable, ConfigError, FatalError, RetryError, StoreUnavailable
 

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
+
 from streamwatch.agents.context import Context
 from streamwatch.agents.kafka import client_options
-
 from streamwatch.channels import channel
 from streamwatch.codec import encode
 from streamwatch.errors import BrokerUnavailable

@@ -7,6 +7,7 @@ from collections.abc import Coroutine, Iterable
 from typing import Any
 
 from faust import Service
+
 from streamwatch.agents.alerts import AlertService
 from streamwatch.agents.classify import Committer, Runs
 from streamwatch.agents.context import Context, log
@@ -15,7 +16,6 @@ from streamwatch.agents.preflight import check
 from streamwatch.agents.sender import KafkaSender
 from streamwatch.agents.trends import TrendWriter
 from streamwatch.agents.watchdog import Watchdog
-
 from streamwatch.delivery.pipeline import Pipeline
 from streamwatch.errors import StreamwatchError
 from streamwatch.inference import open_engine
@@ -63,8 +63,8 @@ class Services:
         self._committer = Committer(self._app, self._runs)
         self._spawn(self._committer.run())
         self._spawn(TrendWriter(self._context, self._offsets).run())
-        self._spawn(AlertService(self._context, self._sender).run())
-        self._spawn(Watchdog(self._context, self._app, self._runs).run())
+        self._spawn(AlertService(self._context, self._sender, self._offsets).run())
+        self._spawn(Watchdog(self._context, self._app, self._runs, self._offsets).run())
         self._spawn(self._watch_for_failure())
         self._ready.set()
         log.info("streamwatch worker: model %s, %s", engine.model, self._context.settings.broker)

@@ -12,10 +12,10 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
+
 from streamwatch.agents.context import Context, log
 from streamwatch.agents.kafka import group_options
 from streamwatch.agents.offsets import GroupOffsets
-
 from streamwatch.channels import SOURCES, channel
 from streamwatch.codec import decode
 from streamwatch.errors import RecreatedChannel, RejectError, StaleState, StoreUnavailable
@@ -77,7 +77,7 @@ class TrendWriter(ConsumerRebalanceListener):
         while True:
             try:
                 await writer.reload()
-                end = (await self._consumer.end_offsets([tp]))[tp]
+                end = (await self._offsets.end_offsets([tp]))[tp]
                 break
             except (StoreUnavailable, KafkaError) as error:
                 log.warning("%s; trying again every %g s", error, STORE_RETRY_S)
@@ -152,7 +152,7 @@ class TrendWriter(ConsumerRebalanceListener):
     async def _settle(self, tp: TopicPartition, writer: PartitionWriter) -> None:
         """Look whether a hole stays: the group's commit first, then the log's end."""
         committed = {name: await self._committed(name, tp.partition) for name in SOURCES}
-        end = (await self._consumer.end_offsets([tp]))[tp]
+        end = (await self._offsets.end_offsets([tp]))[tp]
         if writer.position < end:
             return
         start = (await self._consumer.beginning_offsets([tp]))[tp]

@@ -4,12 +4,12 @@ import asyncio
 import time
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
+
 from streamwatch.agents.classify import Runs
 from streamwatch.agents.context import Context, log
-from streamwatch.agents.kafka import client_options
-
+from streamwatch.agents.offsets import GroupOffsets
 from streamwatch.errors import FatalError
 
 LOOK_S = 5.0
@@ -20,32 +20,28 @@ STALLED_S = 120.0
 class Watchdog:
     """Compares the end of each assigned source partition with its run's position."""
 
-    def __init__(self, context: Context, app: Any, runs: Runs) -> None:
+    def __init__(self, context: Context, app: Any, runs: Runs, offsets: GroupOffsets) -> None:
         self._context = context
         self._app = app
         self._runs = runs
-        self._consumer = AIOKafkaConsumer(**client_options(context.settings))
+        self._offsets = offsets
         self._moved: dict[TopicPartition, tuple[int, float]] = {}
 
     async def run(self) -> None:
         """Look every few seconds until cancelled."""
-        await self._consumer.start()
-        try:
-            while True:
-                await asyncio.sleep(LOOK_S)
-                try:
-                    await self._look(time.monotonic())
-                except KafkaError as error:
-                    log.debug("watchdog: %s", error)
-        finally:
-            await self._consumer.stop()
+        while True:
+            await asyncio.sleep(LOOK_S)
+            try:
+                await self._look(time.monotonic())
+            except KafkaError as error:
+                log.debug("watchdog: %s", error)
 
     async def _look(self, now: float) -> None:
         sources = set(self._context.source_channels)
         assigned = [
             TopicPartition(tp.topic, tp.partition) for tp in self._app.consumer.assignment() if tp.topic in sources
         ]
-        ends = await self._consumer.end_offsets(assigned) if assigned else {}
+        ends = await self._offsets.end_offsets(assigned) if assigned else {}
         positions = self._runs.positions()
         for tp, end in ends.items():
             position = positions.get(tp, 0)

@@ -1,0 +1,158 @@
+"""The demo as a person runs it: it balances, it shows alerts, and it leaves nothing behind."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import psutil
+import pytest
+from redis import Redis
+
+from streamwatch.config import Settings
+from streamwatch.demo.report import report
+from streamwatch.demo.run import play
+from streamwatch.demo.screen import Screen
+from streamwatch.sources import synthetic
+from streamwatch.sources.files import channels_named_in, read_rows
+from streamwatch.sources.replay import Options
+
+DEMO = [sys.executable, "-m", "streamwatch", "demo", "--model", "null"]
+
+
+def run_demo(*arguments: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*DEMO, *arguments], capture_output=True, text=True, timeout=timeout, check=False)
+
+
+@pytest.fixture(scope="module")
+def synthetic_report(tmp_path_factory: pytest.TempPathFactory) -> dict:
+    """One run of the synthetic day at full speed, shared by the tests that read its report."""
+    path = tmp_path_factory.mktemp("demo") / "report.json"
+    done = run_demo("--speed", "max", "--report", str(path))
+    assert done.returncode == 0, done.stderr[-2000:]
+    return json.loads(path.read_text())
+
+
+def test_every_document_of_the_synthetic_day_is_accounted_for(synthetic_report):
+    r = synthetic_report
+    n_rows = sum(1 for _ in read_rows(synthetic.SHIPPED))
+    assert r["sent"] == r["consumed"] == n_rows
+    assert r["consumed"] == r["classified"] + r["duplicates"] + r["dead_lettered"]
+    assert r["counted"] + r["redelivered"] == r["classified"] + r["duplicates"]
+    assert r["lost"] == r["missed"] == r["expired"] == 0
+    assert r["dead_lettered"] > 0 and r["duplicates"] > 0 and r["redelivered"] > 0 and r["late"] > 0
+
+
+def test_the_report_names_what_the_issue_of_it_needs(synthetic_report):
+    assert {"consumed", "classified", "duplicates", "late", "dead_lettered", "counted", "alerts", "seconds"} <= set(
+        synthetic_report
+    )
+    assert synthetic_report["documents_per_second"] > 0
+    assert synthetic_report["model"] == "null"
+
+
+def test_an_incident_raises_an_alert_with_evidence_and_an_export_agrees_with_the_input(
+    tansu_settings: Settings, tmp_path: Path
+):
+    """A quiet day and a half, then a burst of complaints about one company; labels are given with the documents."""
+    file = tmp_path / "story.csv"
+    rows = _story()
+    with file.open("w", newline="") as out:
+        writer = csv.DictWriter(out, ["id", "published_at", "text", "entities", "sentiment"])
+        writer.writeheader()
+        writer.writerows(rows)
+    settings = tansu_settings.model_copy(
+        update={"model": "null", "retention_days": 30_000, "classified_retention_days": 30_000}
+    )
+    from threading import Event
+
+    from streamwatch import channels
+
+    channels.create(settings)
+    outcome = play(settings, read_rows(file), Options(), Screen(), Event())
+    content = report(outcome.figures, outcome.alerts, outcome.seconds, outcome.missed, "null")
+    firing = [a for a in content["alerts"] if a["series"] == "ticker:ACME"]
+    assert firing and all(a["onset"][:13] == "2024-05-02T15" for a in firing)
+    documents = firing[0]["evidence"]["documents"]
+    assert len({d["text"] for d in documents}) >= 5
+    assert all("ACME" in d["text"] for d in documents)
+    _check_export(settings, rows, tmp_path)
+
+
+def _story() -> list[dict[str, str]]:
+    rows = []
+    start = 1714521600  # 2024-05-01T00:00:00Z
+    for i in range(0, 40 * 3600, 150):
+        sentiment = ("neutral", "positive", "neutral", "negative", "positive")[i // 150 % 5]
+        rows.append((start + i, f"ordinary remark number {i} on ACME", sentiment))
+    burst = start + 39 * 3600 + 300
+    rows += [(burst + 20 * i, f"complaint {i}: ACME broke my order {i * 7}", "negative") for i in range(90)]
+    return [
+        {
+            "id": str(n),
+            "published_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at)),
+            "text": text,
+            "entities": "ACME",
+            "sentiment": sentiment,
+        }
+        for n, (at, text, sentiment) in enumerate(sorted(rows))
+    ]
+
+
+def _check_export(settings: Settings, rows: list[dict[str, str]], folder: Path) -> None:
+    path = folder / "trend.csv"
+    environment = {
+        "STREAMWATCH_REDIS": settings.redis, "STREAMWATCH_PREFIX": settings.prefix,
+    }  # fmt: skip
+    command = [sys.executable, "-m", "streamwatch", "trends", "export", "--series", "ticker:ACME", "--csv", str(path)]
+    done = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    with path.open() as file:
+        exported = list(csv.DictReader(file))
+    expected: Counter[tuple[str, str]] = Counter()
+    for row in rows:
+        minute = row["published_at"][:17] + "00Z"
+        expected[minute, "n"] += 1
+        expected[minute, row["sentiment"]] += 1
+    found: Counter[tuple[str, str]] = Counter()
+    for line in exported:
+        for name in ("n", "negative", "neutral", "positive"):
+            found[line["bucket_start"], name] += int(line[name])
+    assert +found == +expected
+    assert sum(int(line["distinct_texts"]) for line in exported) == len(rows)
+
+
+@pytest.mark.parametrize("after_s", [1.0, 6.0])
+def test_ctrl_c_leaves_no_process_and_no_report(tmp_path: Path, after_s: float):
+    path = tmp_path / "report.json"
+    process = subprocess.Popen(
+        [*DEMO, "--report", str(path)], stderr=subprocess.PIPE, start_new_session=True, text=True
+    )
+    time.sleep(after_s)
+    children = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=40)
+    assert process.returncode == 130, said[-2000:]
+    assert "Traceback" not in said
+    gone, alive = psutil.wait_procs(children, timeout=5)
+    assert not alive
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_is_not_there_is_one_line(tmp_path: Path):
+    done = run_demo("--input", str(tmp_path / "none.csv"))
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1 and "none.csv" in done.stderr
+
+
+def test_a_wiped_store_has_no_series(tansu_settings: Settings):
+    from streamwatch.trends.reading import TrendReader
+
+    with Redis.from_url(tansu_settings.redis) as redis:
+        reader = TrendReader(redis, tansu_settings.prefix)
+        assert reader.series() == [] and list(reader.windows("all")) == [] and reader.totals() == {}
