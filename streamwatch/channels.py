@@ -8,6 +8,7 @@ Examples:
     ['a-news', 'a-social', 'a-classified']
 """
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -38,6 +39,9 @@ DRIFT_RETENTION_DAYS = 35
 ALREADY_EXISTS = 36
 BAD_REPLICATION = 38
 """Kafka's error codes for a channel that is there, and for more replicas than brokers."""
+
+DELETE_S = 30.0
+"""How long a deletion may take to be seen by all brokers."""
 
 State = Literal["created", "exists", "differs"]
 
@@ -112,6 +116,27 @@ def create(settings: Settings) -> list[Found]:
     found = [_found(c, answers[c.name], there[c.name]) for c in wanted]
     _check_together(settings, there)
     return found
+
+
+def delete(settings: Settings) -> list[str]:
+    """Delete all channels that exist, with everything in them; their names. Raises `BrokerUnavailable`."""
+    with broker.admin(settings) as admin:
+        try:
+            names = [c.name for c in layout(settings)]
+            there = [name for name, n in _count(admin, names).items() if n]
+            if there:
+                admin.delete_topics(there)
+            _wait_until_gone(admin, there)
+        except KafkaError as error:
+            raise BrokerUnavailable(f"the broker at {settings.broker} did not delete the channels: {error}") from error
+    return there
+
+
+def _wait_until_gone(admin: Any, names: list[str]) -> None:
+    """Kafka deletes behind the answer; a channel made anew before that is refused."""
+    deadline = time.monotonic() + DELETE_S
+    while any(_count(admin, names).values()) and time.monotonic() < deadline:
+        time.sleep(0.2)
 
 
 def describe(settings: Settings) -> list[Described]:

@@ -5,9 +5,11 @@ from typing import Any
 
 import click
 import msgspec
+from redis import Redis
 
 from streamwatch import channels as room
 from streamwatch.config import load
+from streamwatch.trends.reading import delete_windows
 
 WORDS = {"created": "created", "exists": "exists", "differs": "exists, but differs"}
 
@@ -41,6 +43,26 @@ def list_channels(as_json: bool) -> None:
     for d in described:
         state = f"{_count(d.partitions, 'partition')}, {_count(d.records, 'record')}" if d.partitions else "missing"
         click.echo(f"{d.name:<24} {state}")
+
+
+@channels.command()
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def reset(yes: bool) -> None:
+    """Delete all channels and all windows of this deployment, and make the channels anew.
+
+    Everything in them is gone: documents, history, alerts, labels. Needed when a channel was deleted under running
+    workers, or an embedded broker (which keeps nothing) was started again beside an old Redis. Stop the workers first.
+    """
+    settings = load()
+    if not yes:
+        click.confirm(
+            f"Delete every document, window and alert of '{settings.prefix}' at {settings.broker}?", abort=True
+        )
+    deleted = room.delete(settings)
+    with Redis.from_url(settings.redis) as redis:
+        n_keys = delete_windows(redis, settings.prefix)
+    room.create(settings)
+    click.echo(f"{_count(len(deleted), 'channel')} and {_count(n_keys, 'key')} deleted; channels made anew")
 
 
 def _echo_json(value: Any) -> None:

@@ -117,6 +117,16 @@ class TrendReader:
             return int(self._redis.pfcount(*names))
 
 
+def delete_windows(redis: Redis, prefix: str) -> int:
+    """Delete all keys of one deployment, the evaluator's too; how many there were."""
+    client: Any = redis
+    with answering():
+        names = list(client.scan_iter(match=f"{_literal(prefix)}sw:{{*}}:*", count=1000))
+        for start in range(0, len(names), 500):
+            client.unlink(*names[start : start + 500])
+    return len(names)
+
+
 def _literal(text: str) -> str:
     """`text` for a Redis pattern, in which `[`, `?` and `*` mean something."""
     return re.sub(r"([\[\]?*^\\])", r"\\\1", text)

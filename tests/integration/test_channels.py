@@ -99,3 +99,27 @@ def test_the_command_says_what_it_made(tansu_settings: Settings) -> None:
 def test_list_names_what_is_missing(tansu_settings: Settings) -> None:
     listed = run_cli(tansu_settings, "channels", "list").stdout
     assert listed.count("missing") == len(channels.layout(tansu_settings))
+
+
+def test_reset_deletes_channels_and_windows_of_this_deployment_only(settings: Settings) -> None:
+    from redis import Redis
+
+    other = with_(settings, prefix=settings.prefix + "x-")
+    for one in (settings, other):
+        channels.create(one)
+    with broker.producer(settings) as producer:
+        producer.send(channels.channel(settings, "social"), b"{}").get(10)
+    with Redis.from_url(settings.redis) as redis:
+        redis.hset(f"{settings.prefix}sw:{{p0}}:state", "applied", 7)
+        redis.hset(f"{other.prefix}sw:{{p0}}:state", "applied", 7)
+        done = run_cli(settings, "channels", "reset", "--yes")
+        assert done.returncode == 0, done.stderr
+        assert not redis.exists(f"{settings.prefix}sw:{{p0}}:state")
+        assert redis.exists(f"{other.prefix}sw:{{p0}}:state")
+        redis.delete(f"{other.prefix}sw:{{p0}}:state")
+    assert sum(d.records for d in channels.describe(settings)) == 0
+
+
+def test_reset_asks_first(settings: Settings) -> None:
+    done = run_cli(settings, "channels", "reset")
+    assert done.returncode == 130 and "Traceback" not in done.stderr
