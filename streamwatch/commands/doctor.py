@@ -5,7 +5,7 @@ import msgspec
 from rich.console import Console
 
 from streamwatch.config import load
-from streamwatch.doctor import Finding, examine
+from streamwatch.doctor import CHECKS, Finding, examine
 from streamwatch.errors import FatalError
 
 COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
@@ -15,7 +15,10 @@ COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 @click.option(
     "--json", "as_json", is_flag=True, help="One line of JSON: {checks: [{check, status, saw, todo}], failed}."
 )
-def doctor(as_json: bool) -> None:
+@click.option(
+    "--only", multiple=True, type=click.Choice(list(CHECKS)), help="Check this alone; repeat. All by default."
+)
+def doctor(as_json: bool, only: tuple[str, ...]) -> None:
     """Check settings, broker, channels, Redis, model, device, and how far the workers are behind.
 
     Each line says ok, warn or fail and what was seen; below a warn or a fail stands what to do. A check that fails does
@@ -25,11 +28,13 @@ def doctor(as_json: bool) -> None:
     Examples:
       streamwatch doctor
       STREAMWATCH_BROKER=kafka://broker:9092 streamwatch doctor --json
+      streamwatch doctor --only broker --only redis
     """
     settings = load()
+    chosen = {name: check for name, check in CHECKS.items() if name in only or not only}
     findings = []
     with Console(stderr=True).status("looking") as status:
-        for finding in examine(settings, before=lambda name: status.update(f"looking at {name}")):
+        for finding in examine(settings, chosen, before=lambda name: status.update(f"looking at {name}")):
             findings.append(finding)
             if not as_json:
                 _show(finding)

@@ -261,6 +261,13 @@ def test_the_command_as_json_ends_with_0_when_nothing_failed(start_command: Any,
     assert all(check["todo"] for check in answer["checks"] if check["status"] != "ok")
 
 
+def test_the_command_checks_what_it_is_asked_to(start_command: Any, redis_settings: Settings) -> None:
+    process = start_command(redis_settings, "doctor", "--json", "--only", "redis")
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, "")
+    assert {check["check"].split()[0] for check in json.loads(out)["checks"]} == {"redis"}
+
+
 def test_a_variable_with_a_slip_of_the_pen_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STREAMWATCH_LATENES_S", "7")
     findings = list(CHECKS["settings"](load()))
