@@ -60,7 +60,7 @@ def _recreated(group: Group, behind: Mapping[Any, int]) -> Finding | None:
     if not beyond:
         return None
     saw = f"{', '.join(beyond)}: the group has read further than the channel goes: it was made anew"
-    return fail(f"lag {group.what}", saw, "docs/operations.md, A channel that was made anew")
+    return fail(f"lag {group.what}", saw, "streamwatch channels reset makes all channels and windows anew")
 
 
 def _finding(group: Group, committed: Mapping[Any, int | None], behind: Mapping[Any, int]) -> Finding:
