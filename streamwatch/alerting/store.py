@@ -49,6 +49,7 @@ class AlertStore:
         self._partitions = [Keys(prefix, p) for p in range(n_partitions)]
         self._commit = redis.register_script(files("streamwatch.alerting").joinpath("commit.lua").read_text())
         self._renew = redis.register_script(_RENEW)
+        self._forget_in = redis.register_script(_FORGET)
         self.epoch = ""
 
     async def lease(self, token: str, ttl_ms: int) -> bool:
@@ -57,13 +58,19 @@ class AlertStore:
             return bool(await self._renew(keys=[f"{self._base}lease"], args=[token, ttl_ms]))
 
     async def load(self) -> EvaluatorState:
-        """All that was committed. The epoch is remembered for the next commit."""
+        """All that was committed. The epoch is remembered for the next commit; an empty store is given one.
+
+        Raises `StaleState` when another evaluator began it in the same moment.
+        """
         with answering():
             head = await self._redis.hgetall(self._head)
             series = await self._redis.hgetall(f"{self._base}series")
             hours = sorted(int(h) for h in await self._redis.smembers(f"{self._base}hours"))
             texts = [await self._redis.smembers(f"{self._base}texts:{hour}") for hour in hours]
         self.epoch = head.get(b"epoch", b"").decode()
+        if not self.epoch:
+            # Begun at once: from here on a wipe is seen, also one before the first step is committed.
+            await self.commit(-1, -1, Changes({}, {}, [], b""), [], {})
         return EvaluatorState(
             series={name.decode(): raw for name, raw in series.items()},
             texts={hour: [h.decode() for h in hashes] for hour, hashes in zip(hours, texts, strict=True)},
@@ -143,18 +150,34 @@ class AlertStore:
             await self._redis.lrem(f"{self._base}outbox", 1, raw)
 
     async def forget_entries(self, closed_ms: int) -> None:
-        """Delete entries that closed long ago; those that came after their bucket's close are counted as missed."""
+        """Delete entries that closed long ago; those that came after their bucket's close are counted as missed.
+
+        Raises `StaleState` when Redis was wiped meanwhile: what is there now is being built anew, and nobody has
+        evaluated it yet. Each partition's epoch is read before we look whether the evaluator's own state still stands,
+        and compared in the call that deletes.
+        """
+        epochs = await self._epochs()
+        if not await self.in_place(closed_ms):
+            raise StaleState(f"the evaluator is not at {closed_ms} any more")
         old = await self.open_buckets(0, closed_ms - ENTRIES_KEPT_MS)
         for start in range(0, len(old), 500):
-            await self._forget(old[start : start + 500])
+            await self._forget(old[start : start + 500], epochs)
 
-    async def _forget(self, buckets: Sequence[int]) -> None:
+    async def _epochs(self) -> list[bytes]:
+        pipe = self._redis.pipeline(transaction=False)
+        for keys in self._partitions:
+            pipe.hget(keys.state, "epoch")
+        with answering():
+            return [epoch or b"" for epoch in await pipe.execute()]
+
+    async def _forget(self, buckets: Sequence[int], epochs: Sequence[bytes]) -> None:
         with answering():
             n_missed = sum((await self._missed(buckets)).values())
+            for keys, epoch in zip(self._partitions, epochs, strict=True):
+                entries = [keys.entries(bucket) for bucket in buckets]
+                if not await self._forget_in(keys=[keys.state, keys.open, *entries], args=[epoch, *buckets]):
+                    raise StaleState("entries are built anew")
             pipe = self._redis.pipeline(transaction=False)
-            for keys in self._partitions:
-                pipe.delete(*(keys.entries(bucket) for bucket in buckets))
-                pipe.zrem(keys.open, *buckets)
             pipe.hdel(f"{self._base}evaluated", *buckets)
             if n_missed:
                 pipe.hincrby(self._head, "missed", n_missed)
@@ -182,5 +205,14 @@ _RENEW = """
 local held = redis.call('GET', KEYS[1])
 if held and held ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1
+"""
+
+_FORGET = """
+if (redis.call('HGET', KEYS[1], 'epoch') or '') ~= ARGV[1] then return 0 end
+for i = 2, #ARGV do
+  redis.call('DEL', KEYS[i + 1])
+  redis.call('ZREM', KEYS[2], ARGV[i])
+end
 return 1
 """

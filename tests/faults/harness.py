@@ -183,17 +183,17 @@ class Scene:
             fences = self.fences()
             if any(fences.get(where, -1) + 1 < end for where, end in ends.items()):
                 return False
-            return self._closed_ms() == self._expected_closed_ms() and not self.redis.llen(self._eval("outbox"))
+            return self.closed_ms() == self._expected_closed_ms() and not self.redis.llen(self._eval("outbox"))
 
         self.until(all_applied, timeout_s, workers)
 
     def _source_ends(self) -> dict[tuple[str, int], int]:
         names = {channels.channel(self.settings, name): name for name in channels.SOURCES}
         tps = [TopicPartition(full, p) for full in names for p in range(self.settings.partitions)]
-        with broker.consumer(self.settings) as reader:
-            return {(names[tp.topic], tp.partition): end for tp, end in reader.end_offsets(tps).items()}
+        ends = broker.end_offsets(self.settings, tps)
+        return {(names[tp.topic], tp.partition): end for tp, end in ends.items()}
 
-    def _closed_ms(self) -> int:
+    def closed_ms(self) -> int:
         return int(self.redis.hget(self._eval("head"), "closed") or -1)
 
     def _expected_closed_ms(self) -> int:
@@ -239,7 +239,7 @@ class Scene:
         async def ask() -> int:
             async with Redis.from_url(self.settings.redis) as client:
                 return await AlertStore(client, self.settings.prefix, self.settings.partitions).n_missed(
-                    self._closed_ms()
+                    self.closed_ms()
                 )
 
         return asyncio.run(ask())
@@ -257,10 +257,10 @@ class Scene:
         topic = channels.channel(self.settings, name)
         tps = [TopicPartition(topic, p) for p in range(channels.partitions_of(self.settings, [name])[topic])]
         records: list[Any] = []
+        end = broker.end_offsets(self.settings, tps)
         with broker.consumer(self.settings, max_partition_fetch_bytes=32 << 20, fetch_max_bytes=64 << 20) as reader:
             reader.assign(tps)
             reader.seek_to_beginning()
-            end = reader.end_offsets(tps)
             while any(reader.position(tp) < end[tp] for tp in tps):
                 for batch in reader.poll(1000).values():
                     records.extend(batch)
