@@ -13,7 +13,7 @@ from typing import Any
 from streamwatch import __version__
 from streamwatch.channels import SOURCES, Channel, layout
 from streamwatch.config import Settings
-from streamwatch.json_schema import DIALECT, json_schema, paragraphs
+from streamwatch.json_schema import json_schema, paragraphs
 from streamwatch.messages import MESSAGES, Message
 
 INTRODUCTION = """
@@ -24,6 +24,8 @@ default are left out of what streamwatch sends. Partitions and retention are tho
 `streamwatch channels create` uses. Delivery is at least once: a reader of `alerts` takes each (id, revision) once, a
 reader of `classified` each (source_channel, source_partition, source_offset).
 """
+
+SCHEMA_FORMAT = "application/schema+json;version=draft-2020-12"
 
 OBSERVED_MS = {
     "type": "string",
@@ -97,11 +99,13 @@ def _operation(name: str, message: Message) -> tuple[str, dict[str, Any]]:
 
 def _message(message: Message) -> dict[str, Any]:
     """One message; streamwatch itself sends no headers."""
+    description = json_schema(message)["description"]
     described = {
         "name": message.name,
-        "summary": json_schema(message)["description"],
+        "summary": description.split("\n\n")[0],
+        "description": description,
         "payload": {
-            "schemaFormat": f"application/schema+json;version={DIALECT}",
+            "schemaFormat": SCHEMA_FORMAT,
             "schema": {"$ref": f"./{message.file}"},
         },
         "bindings": {"kafka": {"key": {"type": "string", "description": message.key}}},
