@@ -26,7 +26,9 @@ BUCKET_MS = 10_000
 
 def _broker(url: str) -> str:
     hosts = url.removeprefix("kafka://").split(",")
-    if not url.startswith("kafka://") or not all(h.rpartition(":")[2].isdigit() and h.rpartition(":")[0] for h in hosts):
+    if not url.startswith("kafka://") or not all(
+        h.rpartition(":")[2].isdigit() and h.rpartition(":")[0] for h in hosts
+    ):
         raise ValueError("expected kafka://host:port[,host:port…]")
     return url
 
@@ -41,6 +43,9 @@ class Settings(BaseSettings):
     """All settings. Frozen; every room takes the values it needs as arguments."""
 
     model_config = SettingsConfigDict(env_prefix="STREAMWATCH_", frozen=True, extra="forbid")
+
+    # One setting, one line: the class reads as a table.
+    # fmt: off
 
     # -- where things are
     broker: Annotated[str, AfterValidator(_broker)] = Field(
@@ -102,14 +107,19 @@ class Settings(BaseSettings):
     drift_random_rate: Annotated[float, Field(ge=0, le=1)] = Field(0.01, description="Share of all other documents that go to the drift channel")
     drift_uncertain_below: Annotated[float, Field(ge=0, le=1)] = Field(0.5, description="A document is uncertain when topic or sentiment has a probability below this")
 
+    # fmt: on
+
     @model_validator(mode="after")
     def _together(self) -> "Settings":
         if self.heartbeat_s * 3 > self.session_timeout_s:
-            raise ValueError(f"heartbeat_s={self.heartbeat_s:g} must be at most a third of session_timeout_s={self.session_timeout_s:g}")
+            raise ValueError(
+                f"heartbeat_s={self.heartbeat_s:g} must be at most a third of session_timeout_s={self.session_timeout_s:g}"
+            )
         if self.retention_days > self.classified_retention_days:
             raise ValueError(
                 f"retention_days={self.retention_days} is longer than classified_retention_days="
-                f"{self.classified_retention_days}: windows could not be rebuilt")
+                f"{self.classified_retention_days}: windows could not be rebuilt"
+            )
         return self
 
     @property
