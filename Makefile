@@ -48,6 +48,7 @@ lint: $(STAMP)  ## style and types, about a minute
 	@$(BIN)/ruff format --check
 	@echo "mypy (half a minute, the first time more) ..."
 	@$(BIN)/mypy
+	@$(BIN)/mypy agents
 
 # One thread of torch for each process: two processes with all cores each would only wait for each other.
 # A file's tests stay in one process, because what they share (an adapter trained in seconds, a broker) is made once there.
