@@ -7,6 +7,7 @@ which. A zombie can only repeat what was done, since every step is committed by 
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
+from typing import Any
 from uuid import uuid4
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -33,7 +34,9 @@ from streamwatch.trends.store import parse_state
 from streamwatch.trends.watermark import Progress, watermark_ms
 
 LOOK_S = 0.2
-"""How often the watermark is looked at when no writer of this worker says that something moved."""
+PAUSE_S = 0.1
+"""How often the watermark is looked at: when a writer of this worker says that something moved, but not more often than
+the pause allows, and without being told (the writer may be another worker's) after the longer time."""
 LEASE_MS = 5000
 STANDBY_S = 1.0
 STEP_BUCKETS = 360
@@ -42,6 +45,8 @@ FORGET_S = 30.0
 REPLAY_DEAD_S = 60.0
 """A replay that was killed leaves its marker open: it is taken for ended when all is caught up and still for so long."""
 EVIDENCE_S = 10.0
+EVIDENCE_BYTES = 128 * 1024
+"""One read of evidence: some two hundred records, an hour of a busy series."""
 
 
 class AlertService:
@@ -54,7 +59,7 @@ class AlertService:
         self._sender = sender
         self._token = uuid4().hex
         self._consumer = AIOKafkaConsumer(
-            auto_offset_reset="earliest", max_partition_fetch_bytes=32 * 1024, **client_options(context.settings)
+            auto_offset_reset="earliest", max_partition_fetch_bytes=EVIDENCE_BYTES, **client_options(context.settings)
         )
         self._evaluator: Evaluator | None = None
         self._published: set[tuple[str, int]] = set()
@@ -103,6 +108,7 @@ class AlertService:
             await asyncio.sleep(STANDBY_S)
 
     async def _wait(self, seconds: float) -> None:
+        await asyncio.sleep(PAUSE_S)
         try:
             await asyncio.wait_for(self._context.applied.wait(), seconds)
         except TimeoutError:
@@ -184,28 +190,30 @@ class AlertService:
     async def _read(self, refs: Sequence[Reference]) -> dict[tuple[int, int], Classified]:
         """The records of `classified` that `refs` point at; those that retention deleted are left out."""
         name = channel(self._settings, "classified")
-        wanted = sorted({(ref.partition, ref.offset) for ref in refs})
-        tps = sorted({TopicPartition(name, partition) for partition, _ in wanted})
-        if not tps:
-            return {}
-        self._consumer.assign(tps)
-        starts = await self._consumer.beginning_offsets(tps)
-        found = {}
-        for partition, offset in wanted:
+        found: dict[tuple[int, int], Classified] = {}
+        for partition in sorted({ref.partition for ref in refs}):
             tp = TopicPartition(name, partition)
-            if offset >= starts[tp]:
-                found[partition, offset] = await self._read_one(tp, offset)
-        return {key: record for key, record in found.items() if record is not None}
+            offsets = sorted({ref.offset for ref in refs if ref.partition == partition})
+            for message in await self._read_partition(tp, offsets):
+                try:
+                    found[partition, message.offset] = decode(message.value or b"", Classified)
+                except RejectError as error:
+                    log.error("a record of `classified` is none of ours: %s", error)
+        return found
 
-    async def _read_one(self, tp: TopicPartition, offset: int) -> Classified | None:
-        self._consumer.seek(tp, offset)
-        try:
-            message = await asyncio.wait_for(self._consumer.getone(tp), EVIDENCE_S)
-            return decode(message.value or b"", Classified)
-        except TimeoutError as error:
-            raise BrokerUnavailable(f"{tp.topic}/{tp.partition} does not give offset {offset}") from error
-        except RejectError:
-            return None
+    async def _read_partition(self, tp: TopicPartition, offsets: Sequence[int]) -> list[Any]:
+        """The messages at `offsets` (ascending). Evidence lies close together, so one fetch gives many of them."""
+        self._consumer.assign([tp])
+        start = (await self._consumer.beginning_offsets([tp]))[tp]
+        wanted, messages = [offset for offset in offsets if offset >= start], []
+        while wanted:
+            self._consumer.seek(tp, wanted[0])
+            batch = (await self._consumer.getmany(tp, timeout_ms=int(EVIDENCE_S * 1000))).get(tp, [])
+            if not batch:
+                raise BrokerUnavailable(f"{tp.topic}/{tp.partition} does not give offset {wanted[0]}")
+            messages += [message for message in batch if message.offset in wanted]
+            wanted = [offset for offset in wanted if offset > batch[-1].offset]
+        return messages
 
     # -- sending
 

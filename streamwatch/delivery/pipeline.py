@@ -34,7 +34,10 @@ log = logging.getLogger(__name__)
 EMIT_RECORDS = 1000
 """Records of one emission: a produce request of half a megabyte, acknowledged in some milliseconds."""
 GATHER_S = 0.003
-"""Pause before a finished prefix is sent: one produce request for what finishes together, not one for each document."""
+GATHER_BUSY_S = 0.03
+BUSY_IN_FLIGHT = 64
+"""Pause before a finished prefix is sent, short while little is in flight: a produce request costs as much as thirty
+documents, and without a pause a backlog would leave one by one."""
 RETRY_S = (0.1, 0.2, 0.5, 1.0, 2.0)
 """Waits before a produce is tried again; the last one repeats until the broker is back or the run ends."""
 
@@ -166,7 +169,7 @@ class Pipeline:
     async def _emit_for_ever(self, run: Run) -> None:
         while True:
             await run.wake.wait()
-            await asyncio.sleep(GATHER_S)
+            await asyncio.sleep(GATHER_BUSY_S if run.n_in_flight > BUSY_IN_FLIGHT else GATHER_S)
             run.wake.clear()
             released = run.ledger.release()
             for start in range(0, len(released), EMIT_RECORDS):

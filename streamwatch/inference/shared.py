@@ -33,7 +33,7 @@ Answer = Prediction | RejectError
 Done = Callable[[Answer, bool], None]
 """Called with the answer, and whether this asker was the first with its text."""
 
-GATHER_S = 0.002
+GATHER_S = 0.005
 """Pause before a batch is taken: a hop to the engine's thread costs as much as preparing ten documents, and documents
 come in bursts of a fetch."""
 BATCH_TEXTS = 512
