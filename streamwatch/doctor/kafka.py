@@ -10,6 +10,7 @@ from streamwatch.config import Settings
 from streamwatch.doctor.finding import Finding, fail, ok, warn
 from streamwatch.doctor.lag import check_lag
 from streamwatch.doctor.patience import patient
+from streamwatch.doctor.retention import check_retention
 from streamwatch.errors import BrokerUnavailable, FatalError
 
 MAKE = "streamwatch channels create"
@@ -74,8 +75,9 @@ def _too_wide(settings: Settings, there: dict[str, int]) -> Iterator[Finding]:
 
 
 def _reading(settings: Settings, there: dict[str, int]) -> Iterator[Finding]:
-    """What needs the channels: their ends, and the groups."""
+    """What needs the channels: how long they are kept, their ends, and the groups."""
     try:
+        yield from check_retention(settings)
         yield from check_lag(settings, there)
     except (BrokerUnavailable, KafkaError) as error:
         yield fail(

@@ -90,6 +90,17 @@ def test_classified_narrower_than_a_source_fails(settings: Settings) -> None:
     assert f"{settings.prefix}news has 4 partitions, {settings.prefix}classified only 2" in faults[0].saw
 
 
+@pytest.mark.kafka
+def test_a_channel_that_is_kept_otherwise_is_a_warning(apache_kafka: Any, redis_settings: Settings) -> None:
+    settings = with_(redis_settings, broker=apache_kafka.url)
+    channels.create(settings)
+    assert look(settings)["retention"].status == "ok"
+    found = look(with_(settings, classified_retention_days=90))["retention"]
+    name = channels.channel(settings, "classified")
+    assert (found.status, found.saw) == ("warn", f"{name} has retention.ms=3024000000, wanted is 7776000000")
+    assert f"--entity-name {name} --add-config retention.ms=7776000000" in found.todo
+
+
 def test_records_that_nobody_reads_are_a_warning_and_lag_is_counted(settings: Settings) -> None:
     channels.create(settings)
     tp = send(settings, "social", 30)
