@@ -24,6 +24,7 @@ RUN useradd --system --uid 10001 --no-create-home streamwatch
 USER streamwatch
 WORKDIR /tmp
 ENV PATH=/opt/streamwatch/bin:$PATH \
+    HOME=/tmp \
     PYTHONUNBUFFERED=1 \
     HF_HUB_OFFLINE=1
 CMD ["faust", "-A", "streamwatch", "worker", "-l", "info"]
