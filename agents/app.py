@@ -6,6 +6,7 @@ Faust brings the group, the rebalancing and the worker's life; everything that d
 import logging
 import sys
 import tempfile
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import faust
@@ -24,9 +25,16 @@ class _NoWeb(faust.App.BootStrategy):
 
 
 class App(faust.App):
-    """Faust's app without a web server."""
+    """Faust's app without a web server, and with a look at what must be there before it connects."""
 
     BootStrategy = _NoWeb
+    before_start: Callable[[], Awaitable[None]] | None = None
+
+    async def on_start(self) -> None:
+        """Look first."""
+        if self.before_start is not None:
+            await self.before_start()
+        await super().on_start()
 
 
 def build(settings: Settings) -> App:
@@ -50,6 +58,7 @@ def build(settings: Settings) -> App:
         stream_publish_on_commit=False,
     )
     services = Services(context, app)
+    app.before_start = services.before_start
     source = app.topic(
         *context.source_channels, value_serializer="raw", key_serializer="raw", value_type=bytes, acks=False
     )

@@ -30,12 +30,12 @@ async def _patiently(attempt: Callable[[], Awaitable[T]], timeout_s: float) -> T
         try:
             return await attempt()
         except RetryError as error:
-            wait_s = BACKOFF_S[min(i, len(BACKOFF_S) - 1)]
-            if time.monotonic() + wait_s > end:
+            left_s = end - time.monotonic()
+            if left_s <= 0:
                 raise FatalError(f"{error} (tried for {timeout_s:g} s)") from error
             if i == 0:
                 log.warning("%s; trying for %g s", error, timeout_s)
-            await asyncio.sleep(wait_s)
+            await asyncio.sleep(min(left_s, BACKOFF_S[min(i, len(BACKOFF_S) - 1)]))
     raise AssertionError("unreachable")
 
 

@@ -45,11 +45,17 @@ class Services:
 
         return Streamwatch
 
-    async def start(self) -> None:
-        """Check what must be there, load the model, connect, and start the tasks."""
-        self._context.failure = asyncio.get_running_loop().create_future()
+    async def before_start(self) -> None:
+        """Check what must be there, before Faust connects: it says what is missing by a traceback."""
         try:
             await check(self._context)
+        except StreamwatchError as error:
+            _exit(error)
+
+    async def start(self) -> None:
+        """Load the model, connect, and start the tasks."""
+        self._context.failure = asyncio.get_running_loop().create_future()
+        try:
             engine = await asyncio.to_thread(open_engine, self._context.settings)
         except StreamwatchError as error:
             _exit(error)

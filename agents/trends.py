@@ -68,29 +68,34 @@ class TrendWriter(ConsumerRebalanceListener):
             self._stores[tp] = store
             self._writers[tp] = PartitionWriter(store, self._settings)
             try:
-                await self._reload(tp)
+                await self._reload(tp, self._writers[tp])
             except Exception as error:
                 # aiokafka logs what a listener raises and goes on, from an offset that means nothing here.
                 self._context.fail(error)
                 raise
 
-    async def _reload(self, tp: TopicPartition) -> None:
+    async def _reload(self, tp: TopicPartition, writer: PartitionWriter) -> None:
         """Believe the store and read from where it stands; waits while store or broker do not answer."""
-        writer = self._writers[tp]
-        while True:
+        while self._writers.get(tp) is writer:
             try:
                 await writer.reload()
                 end = (await self._offsets.end_offsets([tp]))[tp]
-                break
             except (StoreUnavailable, KafkaError) as error:
                 log.warning("%s; trying again every %g s", error, STORE_RETRY_S)
                 await asyncio.sleep(STORE_RETRY_S)
-        if writer.position > end:
-            raise RecreatedChannel(
-                f"{self._channel}/{tp.partition} ends at {end}, but {writer.position} records of it were counted: it was "
-                "made anew. `streamwatch channels reset` makes all channels and windows anew"
-            )
-        self._consumer.seek(tp, writer.position)
+                continue
+            if writer.position > end:
+                raise RecreatedChannel(
+                    f"{self._channel}/{tp.partition} ends at {end}, but {writer.position} records of it were counted: it "
+                    "was made anew. `streamwatch channels reset` makes all channels and windows anew"
+                )
+            self._seek(tp, writer)
+            return
+
+    def _seek(self, tp: TopicPartition, writer: PartitionWriter) -> None:
+        """Read on from where the writer stands, unless the partition was taken away in the meantime."""
+        if self._writers.get(tp) is writer:
+            self._consumer.seek(tp, writer.position)
 
     # -- life
 
@@ -124,11 +129,11 @@ class TrendWriter(ConsumerRebalanceListener):
             await writer.take(known)
         except StaleState as error:
             log.info("%s: reading it again", error)
-            await self._reload(tp)
+            await self._reload(tp, writer)
         except StoreUnavailable as error:
             log.warning("%s; trying again every %g s", error, STORE_RETRY_S)
             await asyncio.sleep(STORE_RETRY_S)
-            await self._reload(tp)
+            await self._reload(tp, writer)
 
     # -- when there is time
 
@@ -140,7 +145,7 @@ class TrendWriter(ConsumerRebalanceListener):
                     log.warning(
                         "%s/%d: the store stands at %d now; reading from there", tp.topic, tp.partition, writer.position
                     )
-                    await self._reload(tp)
+                    await self._reload(tp, writer)
                 elif writer.holes:
                     await self._settle(tp, writer)
             except (StoreUnavailable, StaleState, KafkaError) as error:
@@ -159,7 +164,7 @@ class TrendWriter(ConsumerRebalanceListener):
             return
         start = (await self._consumer.beginning_offsets([tp]))[tp]
         if await writer.settle(committed, start):
-            self._consumer.seek(tp, writer.position)
+            self._seek(tp, writer)
 
     async def _committed(self, name: str, partition: int) -> int:
         return await self._offsets.committed(TopicPartition(channel(self._settings, name), partition)) or 0
