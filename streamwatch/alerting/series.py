@@ -70,13 +70,12 @@ class Series:
 
     def count(self, start_ms: int, heard: list[Voice]) -> None:
         """Count the voices of the bucket at `start_ms`."""
-        negatives = [voice for voice in heard if voice.negative]
-        for voice in negatives:
-            self.witnesses.add(voice, start_ms)
+        n_other = sum(not voice.negative for voice in heard)
+        n_negative = sum(self.witnesses.add(voice, start_ms) for voice in heard if voice.negative)
         self.last_ms = start_ms
         self.n_heard += len(heard)
         for detector in self._detectors():
-            detector.update(start_ms, len(heard), len(negatives))
+            detector.update(start_ms, n_other + n_negative, n_negative)
 
     def fire(self, start_ms: int) -> Iterator[Transition]:
         """What begins to fire with the bucket at `start_ms`, which had negatives."""

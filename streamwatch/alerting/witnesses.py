@@ -1,19 +1,19 @@
 """The latest negative voices of a series: where evidence is read, and whether it is more than one person speaking.
 
-A ring of `KEPT` voices, so that an alert needs no look back at past entries. Concentration is measured over the ring:
-when more than `ONE_AUTHOR` of the voices whose author is known have the same author, one person is shouting, and
-nothing fires on that alone.
+A ring of `KEPT` voices, so that an alert needs no look back at past entries. One author counts at most `AN_HOUR`
+times in an hour: who writes fifty angry posts is one angry person. And when more than `ONE_AUTHOR` of the voices
+whose author is known have the same author all the same, nothing fires on that.
 
 Examples:
     >>> ring = Witnesses()
-    >>> for offset in range(6):
-    ...     ring.add(Voice(f"t{offset}", "negative", ("all",), "ann", 0, offset, 1), 1000 * offset)
+    >>> [ring.add(Voice(f"t{i}", "negative", ("all",), "ann", 0, i, 1), 1000 * i) for i in range(4)]
+    [True, True, False, False]
     >>> ring.summary(0).largest_author_share, ring.convincing(0)
     (1.0, False)
-    >>> ring.amplify("t5", 3)
+    >>> ring.amplify("t1", 3)
     True
-    >>> ring.summary(0).n_copies, [ref.offset for ref in ring.references(3000)]
-    (3, [5, 4, 3])
+    >>> ring.summary(0).n_copies, [ref.offset for ref in ring.references(0)]
+    (3, [1, 0])
 """
 
 from collections import Counter
@@ -22,12 +22,14 @@ import msgspec
 
 from streamwatch.alerting.transition import Reference
 from streamwatch.alerting.voices import Voice
+from streamwatch.timeline import HOUR_MS
 
 KEPT = 24
 SHOWN = 12
 LEAST_TEXTS = 5
 """An alert shows five different documents: with fewer there is nothing to fire on."""
 ONE_AUTHOR = 0.5
+AN_HOUR = 2
 
 
 class Witness(msgspec.Struct, array_like=True):
@@ -55,10 +57,13 @@ class Witnesses(msgspec.Struct, array_like=True):
 
     ring: list[Witness] = []
 
-    def add(self, voice: Voice, at_ms: int) -> None:
-        """Remember a negative voice."""
+    def add(self, voice: Voice, at_ms: int) -> bool:
+        """Remember a negative voice; False, and nothing done, when its author was heard enough in this hour."""
+        if voice.author_hash and self._heard(voice.author_hash, at_ms - HOUR_MS) >= AN_HOUR:
+            return False
         one = Witness(voice.text_hash, voice.author_hash, voice.partition, voice.offset, voice.copies, at_ms)
         self.ring = [*self.ring, one][-KEPT:]
+        return True
 
     def amplify(self, text_hash: str, copies: int) -> bool:
         """Count later copies of a remembered text; False when it is not remembered."""
@@ -92,6 +97,9 @@ class Witnesses(msgspec.Struct, array_like=True):
             if witness.author_hash:
                 authors.add(witness.author_hash)
         return tuple(_reference(witness) for witness in (firsts + others)[:SHOWN])
+
+    def _heard(self, author_hash: str, since_ms: int) -> int:
+        return sum(one.author_hash == author_hash and one.at_ms > since_ms for one in self.ring)
 
     def _since(self, since_ms: int) -> list[Witness]:
         return [witness for witness in self.ring if witness.at_ms >= since_ms]

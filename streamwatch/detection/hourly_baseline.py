@@ -1,9 +1,9 @@
 """What an hour usually brings: a level, its shape over the day, and how much hours differ for no reason.
 
-Each hour of the day (UTC) keeps a discounted count and its exposure. The expected count is the gamma-Poisson mean
-`L·(K_h + κ)/(L·E_h + κ)`: the level L of all hours, pulled to the hour's own mean as far as there is evidence for it;
-K_h and E_h are smoothed over the neighbouring hours. The dispersion ψ (variance μ + ψμ²) is by moments, `Σ[(k − μ)² −
-k] / Σμ²`, with a prior and a floor.
+Each hour of the day (UTC) keeps a discounted count K and its exposure E. The expected count is found in two steps,
+each the gamma-Poisson mean `m·(K + κ)/(m·E + κ)`: the level of all hours, pulled to the hours around this one as far
+as there is evidence for it; and that, pulled to the hour itself (a market opens every day at the same minute). The
+dispersion ψ (variance μ + ψμ²) is by moments, `Σ[(k − μ)² − k] / Σμ²`, with a prior and a floor.
 
 Both are winsorised at `WINSOR_SD`: an hour teaches at most that much, because the null is what hours bring when
 nothing has happened. Without it one incident trebles ψ for a week, and hides the next (`docs/detection.md` has the
@@ -17,7 +17,7 @@ Examples:
     >>> for hour in range(24 * 7):
     ...     baseline.learn(hour % 24, 20 if 8 <= hour % 24 < 20 else 2)
     >>> round(baseline.expected(14), 1), round(baseline.expected(2), 1)
-    (18.8, 3.2)
+    (19.8, 2.7)
 """
 
 import msgspec
@@ -28,10 +28,12 @@ HOURS = 24
 HALF_LIFE_DAYS = 5.0
 KEPT_A_DAY = 0.5 ** (1 / HALF_LIFE_DAYS)
 KEPT_AN_HOUR = KEPT_A_DAY ** (1 / HOURS)
-PRIOR_NEGATIVES = 8.0
-"""κ: the hours of the day are alike until about this many negatives of one hour say otherwise."""
+KAPPA_AROUND, KAPPA_OWN = 8.0, 24.0
+"""κ of the two steps: hours of the day are alike until about this many negatives of one say otherwise."""
 KERNEL = ((-2, 1 / 9), (-1, 2 / 9), (0, 3 / 9), (1, 2 / 9), (2, 1 / 9))
 WINSOR_SD = 1.5
+CONSISTENCY = 1.25
+"""Winsorised hours of a negative binomial with ψ of .1 to .3 show .8 of it (measured): this gives it back."""
 PRIOR_PSI, PRIOR_WEIGHT, FLOOR_PSI = 0.15, 200.0, 0.05
 """ψ before there is evidence, its weight in squared counts, and the least: ±22 % is nothing to an hour of any series.
 """
@@ -63,7 +65,8 @@ class HourlyBaseline(msgspec.Struct, array_like=True):
     @property
     def psi(self) -> float:
         """The dispersion of hours."""
-        return max(FLOOR_PSI, (PRIOR_PSI * PRIOR_WEIGHT + self.excess) / (PRIOR_WEIGHT + self.squares))
+        psi = (PRIOR_PSI * PRIOR_WEIGHT + CONSISTENCY * self.excess) / (PRIOR_WEIGHT + self.squares)
+        return max(FLOOR_PSI, psi)
 
     def expected(self, hour_of_day: int) -> float:
         """Negatives that this hour of the day brings."""
@@ -75,7 +78,8 @@ class HourlyBaseline(msgspec.Struct, array_like=True):
             hour = (hour_of_day + offset) % HOURS
             count += weight * self.count[hour]
             exposure += weight * self.exposure[hour]
-        return level * (count + PRIOR_NEGATIVES) / (level * exposure + PRIOR_NEGATIVES)
+        around = _shrunk(level, count, exposure, KAPPA_AROUND)
+        return _shrunk(around, self.count[hour_of_day], self.exposure[hour_of_day], KAPPA_OWN)
 
     def learn(self, hour_of_day: int, k: int, exposure: float = 1.0) -> None:
         """Add a closed hour; `exposure` is the part of it that was watched."""
@@ -91,3 +95,8 @@ class HourlyBaseline(msgspec.Struct, array_like=True):
     def rescale(self, times: float) -> None:
         """A new level with the same shape of the day."""
         self.count = [count * times for count in self.count]
+
+
+def _shrunk(prior: float, count: float, exposure: float, kappa: float) -> float:
+    """The gamma-Poisson mean of a rate whose prior is worth κ negatives."""
+    return prior * (count + kappa) / (prior * exposure + kappa)

@@ -27,8 +27,10 @@ from streamwatch.timeline import DAY_MS
 HALF_LIFE_MS = 7 * DAY_MS
 """A week: the share moves with audiences and seasons, not within days."""
 WINSOR_SD = 2.0
-PRIOR_RHO, PRIOR_PAIRS, FLOOR_RHO = 0.03, 300.0, 0.01
-"""ρ before there is evidence, its weight in pairs of documents, and the least: real shares are never binomial."""
+PRIOR_RHO, PRIOR_PAIRS = 0.03, 300.0
+"""ρ before there is evidence, and its weight in pairs of documents."""
+FLOOR_RHO, CEILING_RHO = 0.01, 0.5
+"""Real shares are never binomial; and a few odd buckets of a young series may look as if everybody spoke as one."""
 BOUND_SD = 1.645
 """One-sided 95 %."""
 
@@ -59,7 +61,8 @@ class ShareBaseline(msgspec.Struct, array_like=True):
     @property
     def rho(self) -> float:
         """The overdispersion."""
-        return max(FLOOR_RHO, (PRIOR_RHO * PRIOR_PAIRS + self.excess) / (PRIOR_PAIRS + self.pairs))
+        rho = (PRIOR_RHO * PRIOR_PAIRS + self.excess) / (PRIOR_PAIRS + self.pairs)
+        return min(CEILING_RHO, max(FLOOR_RHO, rho))
 
     def hold(self, n: int, k: int) -> None:
         """Note a closed bucket."""

@@ -1,0 +1,90 @@
+"""Virtual time: documents in the order of the log, and the airline tweets where their folder is given."""
+
+import importlib.util
+import os
+from pathlib import Path
+
+import pytest
+
+from streamwatch.alerting.virtual import VirtualTime, transitions
+from streamwatch.config import load
+from streamwatch.records import Classified
+from streamwatch.timeline import HOUR_MS
+
+DATA = os.environ.get("STREAMWATCH_DATA", "")
+SETTINGS = load()
+
+
+def record(published_ms, offset=0, **changes):
+    fields = {
+        "outcome": "classified",
+        "source_channel": "social",
+        "source_partition": 0,
+        "source_offset": offset,
+        "follows": offset - 1,
+        "observed_ms": published_ms,
+        "published_ms": published_ms,
+        "text_hash": f"t{offset}",
+        "source": "social",
+    }
+    return Classified(**(fields | changes))
+
+
+def closed_until(*records):
+    virtual = VirtualTime(SETTINGS)
+    for one in records:
+        virtual.feed(one)
+    return virtual.evaluator.closed_until_ms
+
+
+def test_the_watermark_follows_the_newest_arrival_by_the_lateness():
+    assert closed_until(record(HOUR_MS), record(HOUR_MS - 60_000, 1)) == HOUR_MS - 30_000
+
+
+def test_a_late_document_is_detected_on_when_it_comes():
+    virtual = VirtualTime(SETTINGS)
+    virtual.feed(record(10 * HOUR_MS))
+    virtual.feed(record(10 * HOUR_MS - 20 * 60_000, 1))
+    virtual.finish()
+    assert virtual.evaluator.take_changes().texts == {9 * HOUR_MS: ["t1"]}
+
+
+def test_what_is_too_old_on_arrival_is_not_detected_on():
+    virtual = VirtualTime(SETTINGS)
+    virtual.feed(record(10 * HOUR_MS))
+    virtual.feed(record(8 * HOUR_MS, 1))
+    assert virtual.n_too_old == 1
+
+
+def test_backfill_dead_letters_and_markers_are_not_detected_on():
+    virtual = VirtualTime(SETTINGS)
+    for i, changes in enumerate([{"backfill": True}, {"outcome": "dead_lettered"}, {"outcome": "marker"}]):
+        assert virtual.feed(record(10 * HOUR_MS, i, **changes)) == []
+    assert virtual.finish() == []
+    assert virtual.evaluator.closed_until_ms <= 0
+
+
+def test_nothing_gives_nothing():
+    assert list(transitions([], SETTINGS)) == []
+
+
+@pytest.fixture(scope="module")
+def airline():
+    """The benchmark beside the tests, as a module."""
+    if not DATA or not (Path(DATA) / "stream" / "airline_tweets_2015.csv.gz").exists():
+        pytest.skip("needs STREAMWATCH_DATA: the folder with stream/airline_tweets_2015.csv.gz")
+    path = Path(__file__).parents[1] / "benchmarks" / "detection_airline.py"
+    spec = importlib.util.spec_from_file_location("detection_airline", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("seed", [None, 0, 4])
+def test_the_airline_incidents_are_found_and_the_traps_left_alone(airline, seed):
+    told = list(transitions(airline.documents(Path(DATA), seed), SETTINGS))
+    onsets = [(t.alert.series, airline.to_ms(t.alert.onset)) for t in told if t.alert.state == "firing"]
+    day = airline.parse_rfc3339("2015-02-22T00:00:00Z")
+    assert any(s == "entity:Delta" and day + 15 * HOUR_MS <= ms < day + 24 * HOUR_MS for s, ms in onsets)
+    assert len(airline.found(onsets)) >= 2
+    assert airline.traps(onsets) == []
