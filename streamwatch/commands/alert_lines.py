@@ -46,7 +46,8 @@ def _evidence(evidence: Evidence) -> list[Text]:
     """Who speaks, and about what: one line, if anything is known."""
     parts = []
     if evidence.n_distinct_texts:
-        parts.append(f"{evidence.n_distinct_texts} texts by {evidence.n_distinct_authors} authors")
+        by = f" by {evidence.n_distinct_authors} authors" if evidence.n_distinct_authors else ", authors unknown"
+        parts.append(f"{evidence.n_distinct_texts} texts{by}")
     if evidence.n_copies:
         parts.append(f"{evidence.n_copies} copies")
     if evidence.terms:

@@ -28,6 +28,7 @@ _CARD = re.compile(r"\b(?:\d[ -]?){12,18}\d\b")
 _PHONE = re.compile(
     r"(?<![\w$.,])(?:\+\d{1,3}[ .-]?)?(?:\(\d{2,4}\)[ .-]?|\d{2,4}[ .-])\d{3,4}[ .-]\d{3,4}(?![\w.,]?\d)"
 )
+_PLAIN_PHONE = re.compile(r"(?<![\w$.,#/-])[2-9]\d{2}[2-9]\d{6}(?![\w.,]?\d)")  # ten digits as in North America
 _SSN = re.compile(r"\b\d{3}-\d{2}-\d{4}\b")
 _URL = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
 _MENTION = re.compile(r"(?<![\w@])@\w{1,30}")
@@ -55,7 +56,7 @@ def redact(text: str) -> str:
         return text
     text = _IBAN.sub("[iban]", text)
     text = _CARD.sub(lambda m: "[card]" if _luhn(m.group()) else m.group(), text)
-    return _PHONE.sub("[phone]", _SSN.sub("[ssn]", text))
+    return _PLAIN_PHONE.sub("[phone]", _PHONE.sub("[phone]", _SSN.sub("[ssn]", text)))
 
 
 def _luhn(text: str) -> bool:
