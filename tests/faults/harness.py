@@ -46,7 +46,7 @@ class Worker:
         program = [sys.executable, "-I", "-S", launch.__file__, str(os.getpid()), sys.executable]
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*program, "-m", "faust", "-A", "streamwatch", "worker", "-l", "warn"],
+                [*program, "-m", "faust", "-A", "streamwatch", "worker", "-l", os.environ.get("STREAMWATCH_TEST_LOGLEVEL", "warn")],
                 env=os.environ | environment(self._settings),
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self._log.parent, start_new_session=True,
             )  # fmt: skip
@@ -157,10 +157,26 @@ class Scene:
         end = time.monotonic() + timeout_s
         while not what():
             if time.monotonic() > end:
-                raise TimeoutError(f"not so after {timeout_s:g} s: {what.__name__}; fences {self.fences()}")
+                raise TimeoutError(f"not so after {timeout_s:g} s: {what.__name__}; {self.where_things_stand()}")
             for worker in workers:
                 worker.keep_alive()
             time.sleep(LOOK_S)
+
+    def where_things_stand(self) -> str:
+        """For each source partition: its end, its fence, and the first and last record of `classified` that it has."""
+        written: dict[tuple[str, int], list[tuple[int, int]]] = defaultdict(list)
+        for record in self.read("classified"):
+            fields = json.loads(record.value)
+            where = fields["source_channel"], fields["source_partition"]
+            written[where].append((fields["source_offset"], fields["follows"]))
+        fences = self.fences()
+        lines = [f"closed {self.closed_ms()}, outbox {self.redis.llen(self._eval('outbox'))}"]
+        for where, end in self._source_ends().items():
+            records = written[where]
+            lines.append(
+                f"{where}: end {end}, fence {fences.get(where)}, records {len(records)} {records[:1]} {records[-1:]}"
+            )
+        return "; ".join(lines)
 
     def n_applied(self) -> int:
         """Source records (markers too) whose record of `classified` was applied."""

@@ -1,0 +1,368 @@
+"""One contract for every store of windows: a stale writer is refused, a wipe is seen, ids are known and forgotten."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from streamwatch.alerting.store import AlertStore
+from streamwatch.alerting.transition import Changes
+from streamwatch.config import Settings
+from streamwatch.errors import StaleState, StoreUnavailable
+from streamwatch.records import Classified, Given
+from streamwatch.testing.memory_store import MemoryStore
+from streamwatch.timeline import DAY_MS, HOUR_MS
+from streamwatch.trends.counting import Delta, PartitionState, SourceState
+from streamwatch.trends.store import RedisStore, oldest_kept_ms
+from streamwatch.trends.writer import PartitionWriter, Store
+
+SETTINGS = Settings()
+HORIZON_MS = SETTINGS.id_horizon_s * 1000
+START_MS = 1_700_000_000_000 - 1_700_000_000_000 % HORIZON_MS
+
+
+def document(offset: int, *, at_ms: int = START_MS, id: str | None = None, follows: int | None = None) -> Classified:
+    """The record of one source offset."""
+    return Classified(
+        outcome="classified",
+        source_channel="social",
+        source_partition=0,
+        source_offset=offset,
+        follows=offset - 1 if follows is None else follows,
+        observed_ms=at_ms,
+        published_ms=at_ms,
+        id=id or f"d{offset}",
+        text_hash=f"{offset:016x}",
+        source="s",
+        given=Given(sentiment=("negative", "neutral", "positive")[offset % 3], topic="t"),
+    )
+
+
+def numbered(records: list[Classified], first: int = 0) -> list[tuple[int, Classified]]:
+    """Records with their offsets in `classified`."""
+    return list(enumerate(records, first))
+
+
+class InMemory:
+    """The memory store, as the contract looks at it."""
+
+    def __init__(self) -> None:
+        self.store = MemoryStore()
+
+    async def wipe(self) -> None:
+        self.store.wipe()
+
+    async def totals(self) -> dict[str, int]:
+        return dict(self.store.totals)
+
+    async def window(self, series: str, bucket_ms: int) -> list[int]:
+        return self.store.windows.get((series, bucket_ms), [0, 0, 0])
+
+
+class InRedis:
+    """The Redis store, as the contract looks at it."""
+
+    def __init__(self, client: Redis, prefix: str) -> None:
+        self.client: Any = client
+        self.store = RedisStore(client, prefix, 0)
+
+    async def wipe(self) -> None:
+        await self.client.flushall()
+
+    async def totals(self) -> dict[str, int]:
+        from streamwatch.trends.store import parse_totals
+
+        return parse_totals(await self.client.hgetall(self.store.keys.state))
+
+    async def window(self, series: str, bucket_ms: int) -> list[int]:
+        from streamwatch.trends.keys import hour_and_index
+
+        hour, index = hour_and_index(bucket_ms)
+        fields = await self.client.hgetall(self.store.keys.window(hour, series))
+        return [int(fields.get(f"{index}:{kind}".encode(), 0)) for kind in ("n", "-", "+")]
+
+
+@pytest.fixture(params=["memory", "redis"])
+def opened(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """`async with opened() as subject`: each store in turn, empty."""
+    if request.param == "memory":
+
+        @asynccontextmanager
+        async def open_memory() -> AsyncIterator[InMemory]:
+            yield InMemory()
+
+        yield open_memory
+        return
+    settings = request.getfixturevalue("redis_settings")
+
+    @asynccontextmanager
+    async def open_redis() -> AsyncIterator[InRedis]:
+        async with Redis.from_url(settings.redis) as client:
+            yield InRedis(client, settings.prefix)
+
+    yield open_redis
+
+
+def writer_of(store: Store) -> PartitionWriter:
+    """A writer that has not yet looked at its store."""
+    return PartitionWriter(store, SETTINGS)
+
+
+def test_what_is_applied_is_there(opened: Any) -> None:
+    async def check() -> None:
+        async with opened() as subject:
+            writer = writer_of(subject.store)
+            await writer.take(numbered([document(n) for n in range(6)]))
+            assert await subject.window("all", START_MS) == [6, 2, 2]
+            assert await subject.window("topic:t", START_MS) == [6, 2, 2]
+            assert await subject.totals() == {"classified": 6, "counted": 6}
+            state = await subject.store.load()
+            assert (state.applied, state.sources["social"]) == (6, SourceState(5, START_MS))
+            assert state == writer.state
+
+    asyncio.run(check())
+
+
+def test_a_stale_writer_is_refused_and_writes_nothing(opened: Any) -> None:
+    async def check() -> None:
+        async with opened() as subject:
+            first, second = writer_of(subject.store), writer_of(subject.store)
+            await first.take(numbered([document(0)]))
+            with pytest.raises(StaleState):
+                await second.take(numbered([document(0), document(1)]))
+            assert await subject.totals() == {"classified": 1, "counted": 1}
+            assert await second.reload()
+            await second.take(numbered([document(1)], 1))
+            with pytest.raises(StaleState):
+                await first.take(numbered([document(1)], 1))
+            assert await subject.window("all", START_MS) == [2, 1, 0]
+
+    asyncio.run(check())
+
+
+def test_the_epoch_changes_with_a_wipe_so_that_the_same_offset_is_not_the_same_state(opened: Any) -> None:
+    async def check() -> None:
+        async with opened() as subject:
+            before, after = writer_of(subject.store), writer_of(subject.store)
+            await before.take(numbered([document(n) for n in range(3)]))
+            await subject.wipe()
+            assert await subject.store.load() == PartitionState()
+            await after.take(numbered([document(n) for n in range(3)]))
+            assert after.position == before.position
+            with pytest.raises(StaleState):
+                await before.take(numbered([document(3)], 3))
+            assert await subject.totals() == {"classified": 3, "counted": 3}
+
+    asyncio.run(check())
+
+
+def test_a_rewind_changes_the_epoch_so_that_a_zombie_at_the_same_offset_is_refused(opened: Any) -> None:
+    """The zombie stands at 3 behind a hole; the other rewinds, reads what fills it, and comes to 3 again."""
+
+    async def check() -> None:
+        async with opened() as subject:
+            log = [document(n) for n in (0, 1, 4)]  # 2 and 3 are missing before 4: a hole
+            zombie = writer_of(subject.store)
+            await zombie.take(numbered(log))
+            writer = writer_of(subject.store)
+            await writer.reload()
+            writer._holes.update(zombie.holes)
+            assert await writer.settle({"social": 5}, 0)
+            assert writer.position == 0
+            await writer.take(numbered(log))
+            assert writer.position == zombie.position == 3
+            with pytest.raises(StaleState):
+                await zombie.take(numbered([document(2), document(3), document(4)], 3))
+            await writer.take(numbered([document(2), document(3), document(4)], 3))
+            assert await subject.totals() == {"classified": 5, "counted": 5}
+
+    asyncio.run(check())
+
+
+def test_a_hole_that_stays_is_given_up_and_counted_as_lost(opened: Any) -> None:
+    async def check() -> None:
+        async with opened() as subject:
+            writer = writer_of(subject.store)
+            log = numbered([document(0), document(1), document(4)])
+            for _ in range(5):
+                await writer.take(log[writer.position :])
+                if not await writer.settle({"social": 5}, 0):
+                    break
+            totals = await subject.totals()
+            assert (totals["counted"], totals["lost"]) == (3, 2)
+            assert (await subject.store.load()).sources["social"].fence == 4
+
+    asyncio.run(check())
+
+
+def test_an_id_is_known_in_its_generation_and_the_next_and_forgotten_after(opened: Any) -> None:
+    async def check() -> None:
+        async with opened() as subject:
+            writer = writer_of(subject.store)
+            times = [0, HORIZON_MS - 1, 2 * HORIZON_MS - 1, 2 * HORIZON_MS]
+            for offset, after_ms in enumerate(times):
+                await writer.take(numbered([document(offset, at_ms=START_MS + after_ms, id="same")], offset))
+            totals = await subject.totals()
+            assert (totals["counted"], totals["redelivered"]) == (2, 2)
+            assert await subject.window("all", START_MS) == [1, 1, 0]
+            assert await subject.window("all", START_MS + 2 * HORIZON_MS) == [1, 1, 0]
+
+    asyncio.run(check())
+
+
+def test_an_id_twice_in_one_batch_counts_once(opened: Any) -> None:
+    async def check() -> None:
+        async with opened() as subject:
+            await writer_of(subject.store).take(numbered([document(0, id="same"), document(1, id="same")]))
+            assert await subject.totals() == {"classified": 2, "counted": 1, "redelivered": 1}
+
+    asyncio.run(check())
+
+
+def test_old_id_sets_are_deleted(redis_settings: Settings) -> None:
+    async def check() -> None:
+        async with Redis.from_url(redis_settings.redis) as client:
+            store = RedisStore(client, redis_settings.prefix, 0)
+            writer = writer_of(store)
+            for offset in range(6):
+                await writer.take(numbered([document(offset, at_ms=START_MS + offset * HORIZON_MS)], offset))
+            there = {
+                int(key.decode().rsplit(":", 1)[1]) async for key in client.scan_iter(match=f"{store.keys.base}i:*")
+            }
+            newest = START_MS // HORIZON_MS + 5
+            assert there == {newest - 1, newest}
+
+    asyncio.run(check())
+
+
+def test_retention_deletes_whole_hours_before_it_and_nothing_else(redis_settings: Settings) -> None:
+    async def check() -> None:
+        async with Redis.from_url(redis_settings.redis) as client:
+            store = RedisStore(client, redis_settings.prefix, 0)
+            writer = writer_of(store)
+            for offset in range(4):
+                await writer.take(numbered([document(offset, at_ms=START_MS + offset * HOUR_MS)], offset))
+            oldest = oldest_kept_ms(writer.state, 1)
+            assert oldest == START_MS + 3 * HOUR_MS - DAY_MS
+            assert await store.drop_older_than(START_MS + 2 * HOUR_MS + 1) == 2 * 3
+            hours = {int(m.decode().partition(":")[0]) for m in await client.zrange(store.keys.hours, 0, -1)}
+            assert hours == {START_MS // HOUR_MS + 2, START_MS // HOUR_MS + 3}
+            keys = [key.decode() async for key in client.scan_iter(match=f"{store.keys.base}*")]
+            assert {k.split(":")[3] for k in keys if ":w:" in k} == {str(h) for h in hours}
+            assert {int(k.split(":")[3]) // HOUR_MS for k in keys if ":d:" in k} == hours
+            assert await store.drop_older_than(START_MS) == 0
+
+    asyncio.run(check())
+
+
+def test_a_batch_larger_than_a_lua_stack_is_applied(redis_settings: Settings) -> None:
+    async def check() -> None:
+        async with Redis.from_url(redis_settings.redis) as client:
+            subject = InRedis(client, redis_settings.prefix)
+            await writer_of(subject.store).take(numbered([document(n) for n in range(9_000)]))
+            assert await subject.window("all", START_MS) == [9000, 3000, 3000]
+            assert await client.llen(subject.store.keys.entries(START_MS)) == 9000
+            assert await client.pfcount(subject.store.keys.texts(START_MS, "all")) == pytest.approx(9000, rel=0.03)
+
+    asyncio.run(check())
+
+
+def test_a_redis_that_is_away_is_store_unavailable_everywhere() -> None:
+    async def check() -> None:
+        async with Redis.from_url("redis://127.0.0.1:1/0") as client:
+            store = RedisStore(client, "", 0)
+            item = document(0)
+            delta = Delta(PartitionState(1, "e", {}))
+            for attempt in (
+                store.load,
+                lambda: writer_of(store).take(numbered([item])),
+                lambda: store.apply(PartitionState(), delta, HORIZON_MS),
+                lambda: store.drop_older_than(START_MS),
+            ):
+                with pytest.raises(StoreUnavailable):
+                    await attempt()
+
+    asyncio.run(check())
+
+
+# -- the evaluator's store
+
+
+def test_entries_that_are_built_anew_are_not_forgotten_by_an_evaluator_from_before_the_wipe(
+    redis_settings: Settings,
+) -> None:
+    """Found by ten kills and a FLUSHALL: the evaluator was deleting old entries while Redis was built anew."""
+
+    async def check() -> None:
+        async with Redis.from_url(redis_settings.redis) as client:
+            alerts, later = AlertStore(client, redis_settings.prefix, 1), START_MS + 5 * HOUR_MS
+            writer = writer_of(RedisStore(client, redis_settings.prefix, 0))
+            await writer.take(numbered([document(0)]))
+            await alerts.load()
+            await alerts.commit(-1, later, Changes({}, {}, [], b"h"), [], {START_MS: 1})
+            await client.flushall()
+            await writer.reload()
+            await writer.take(numbered([document(0)]))
+            with pytest.raises(StaleState):
+                await alerts.forget_entries(later)
+            assert await alerts.open_buckets(0, later) == [START_MS]
+            old_epochs = [b"before the wipe"]
+            with pytest.raises(StaleState):
+                await alerts._forget([START_MS], old_epochs)
+            assert await alerts.open_buckets(0, later) == [START_MS]
+
+    asyncio.run(check())
+
+
+def test_old_entries_are_forgotten_and_what_came_too_late_is_counted_as_missed(redis_settings: Settings) -> None:
+    async def check() -> None:
+        async with Redis.from_url(redis_settings.redis) as client:
+            alerts, later = AlertStore(client, redis_settings.prefix, 1), START_MS + 5 * HOUR_MS
+            writer = writer_of(RedisStore(client, redis_settings.prefix, 0))
+            await alerts.load()
+            await writer.take(numbered([document(0), document(1)]))
+            await alerts.commit(-1, later, Changes({}, {}, [], b"h"), [], {START_MS: 2})
+            assert await alerts.n_missed(later) == 0
+            await writer.take(numbered([document(2)], 2))
+            assert await alerts.n_missed(later) == 1
+            await alerts.forget_entries(later)
+            assert await alerts.open_buckets(0, later) == []
+            assert await alerts.n_missed(later) == 1
+
+    asyncio.run(check())
+
+
+def test_a_wipe_before_the_first_step_is_seen_by_its_commit(redis_settings: Settings) -> None:
+    async def check() -> None:
+        async with Redis.from_url(redis_settings.redis) as client:
+            alerts = AlertStore(client, redis_settings.prefix, 1)
+            await alerts.load()
+            await client.flushall()
+            with pytest.raises(StaleState):
+                await alerts.commit(-1, START_MS, Changes({}, {}, [], b"h"), [], {})
+            assert not await alerts.in_place(-1)
+
+    asyncio.run(check())
+
+
+def test_one_evaluator_holds_the_lease_and_its_commits_are_compared(redis_settings: Settings) -> None:
+    async def check() -> None:
+        async with Redis.from_url(redis_settings.redis) as client:
+            one, other = (AlertStore(client, redis_settings.prefix, 1) for _ in range(2))
+            assert await one.lease("one", 5000)
+            assert not await other.lease("other", 5000)
+            assert await one.lease("one", 1)
+            await asyncio.sleep(0.05)
+            assert await other.lease("other", 5000)
+            await one.load()
+            await other.load()
+            await other.commit(-1, START_MS, Changes({}, {}, [], b"h"), [], {})
+            with pytest.raises(StaleState):
+                await one.commit(-1, START_MS, Changes({}, {}, [], b"h"), [], {})
+            assert await other.in_place(START_MS)
+            assert not await one.in_place(-1)
+
+    asyncio.run(check())
