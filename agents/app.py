@@ -72,6 +72,10 @@ def build(settings: Settings) -> App:
     async def on_revoked(sender: Any, revoked: Any, **kwargs: Any) -> None:
         services.revoked(revoked)
 
+    @app.on_partitions_assigned.connect
+    async def on_assigned(sender: Any, assigned: Any, **kwargs: Any) -> None:
+        services.assigned()
+
     app.service(services.as_faust_service())
     return app
 

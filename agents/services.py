@@ -97,6 +97,11 @@ class Services:
             self._context.fail(error)
             await asyncio.Event().wait()
 
+    def assigned(self) -> None:
+        """Partitions were given. Faust fixes its fetches' wait at 1.5 s, which the embedded broker makes documents feel."""
+        fetcher = self._app.consumer._thread._ensure_consumer()._fetcher
+        fetcher._fetch_max_wait_ms = self._context.settings.fetch_wait_ms
+
     def revoked(self, partitions: Iterable[Any]) -> None:
         """Partitions were taken away."""
         if self._ready.is_set():

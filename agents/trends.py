@@ -26,9 +26,8 @@ from streamwatch.trends.writer import PartitionWriter
 MAX_RECORDS = 4000
 """Records of one read: one script call of some tens of milliseconds, well below what other Redis clients would notice."""
 POLL_MS = 250
-FETCH_MIN_BYTES = 64 * 1024
-FETCH_WAIT_MS = 100
-"""Let the broker gather: records of `classified` come some at a time, and a script call is cheap for many of them."""
+GATHER_S = 0.03
+"""Pause between reads: records of `classified` come some at a time, and a script call is cheap for many of them."""
 CHECK_S = 2.0
 """How often an idle partition is compared with Redis: a wiped store heals without new traffic."""
 RETENTION_S = 60.0
@@ -49,8 +48,7 @@ class TrendWriter(ConsumerRebalanceListener):
         self._consumer = AIOKafkaConsumer(
             group_id=context.trends_group,
             max_partition_fetch_bytes=4 * 1024 * 1024,
-            fetch_min_bytes=FETCH_MIN_BYTES,
-            fetch_max_wait_ms=FETCH_WAIT_MS,
+            fetch_max_wait_ms=context.settings.fetch_wait_ms,
             **group_options(context.settings),
         )
         self._last_retention = time.monotonic()
@@ -111,6 +109,7 @@ class TrendWriter(ConsumerRebalanceListener):
                     await self._take(tp, records)
                 if batches:
                     self._context.applied.set()
+                    await asyncio.sleep(GATHER_S)
                 if time.monotonic() - last_check > CHECK_S:
                     last_check = time.monotonic()
                     await self._look_after()

@@ -69,6 +69,7 @@ class Settings(BaseSettings):
     # -- the embedded profile (Tansu): a group's first join takes half the session timeout there
     session_timeout_s: Annotated[float, Field(ge=3)] = Field(30.0, description="Kafka group session timeout: a dead worker's partitions move after it")
     heartbeat_s: Annotated[float, Field(gt=0)] = Field(3.0, description="Kafka group heartbeat interval; below a third of the session timeout")
+    fetch_wait_ms: Annotated[int, Field(ge=10)] = Field(500, description="How long the broker may hold a worker's fetch when there is nothing to read; Tansu answers only at a quarter of it, so the embedded profile has 100")
     idempotence: bool = Field(True, description="Idempotent producers; off where the broker cannot (Tansu)")
 
     # -- documents

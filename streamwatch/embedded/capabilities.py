@@ -60,6 +60,9 @@ TANSU = Capabilities(
 TANSU_SESSION_TIMEOUT_S = 6.0
 """A group's first join waits half the session timeout on Tansu: 3 s instead of 15 s before the first document."""
 TANSU_HEARTBEAT_S = 1.0
+TANSU_FETCH_WAIT_MS = 100
+"""Tansu looks for new records only at a quarter of the wait that a fetch allows (seen: 1,500 ms gives 370 ms in the
+median, 100 ms gives 30); Kafka answers as soon as there is something."""
 
 
 def capabilities(idempotence: bool) -> Capabilities:
@@ -74,5 +77,6 @@ def embedded_settings(broker_url: str, redis_url: str) -> dict[str, Any]:
         "redis": redis_url,
         "session_timeout_s": TANSU_SESSION_TIMEOUT_S,
         "heartbeat_s": TANSU_HEARTBEAT_S,
+        "fetch_wait_ms": TANSU_FETCH_WAIT_MS,
         "idempotence": TANSU.idempotence,
     }
