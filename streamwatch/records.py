@@ -176,7 +176,7 @@ class Alert(Record, frozen=True, kw_only=True):
     """One state of one episode. `id` is a hash of rule, series, kind and onset, so that a replay gives the same.
 
     `n` and `k` count documents and negatives since the onset's window began; `p0` is the expected share with its
-    interval; `score` ≥ `threshold` is why it fired (`score` is the e-value for shares, the z for volumes).
+    interval; `score` ≥ `threshold` is why it fired: the e-value of the test, and the run length that it promises.
     """
 
     schema: Literal["alert.v1"] = "alert.v1"

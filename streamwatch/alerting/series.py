@@ -21,6 +21,8 @@ from streamwatch.timeline import from_ms
 Resolution = Literal["", "recovered", "new_level", "max_firing"]
 Detector = ShareDetector | VolumeDetector
 
+MOST = 0.5
+"""Of a series that is mostly negative anyway, more of the same is bad news too: the outage that everybody posts about."""
 LARGEST_LOG = 690.0
 """e to this is still a float that JSON can carry."""
 
@@ -83,7 +85,7 @@ class Series:
             if detector.kind in self.episodes or not detector.crossed:
                 continue
             reading = self._reading(detector)
-            if not self.witnesses.convincing(reading.window_start_ms):
+            if not (self._bad_news(reading) and self.witnesses.convincing(reading.window_start_ms)):
                 continue
             name = episode_id(RULE, self.name, detector.kind, start_ms)
             episode = self.episodes[detector.kind] = Episode(name, start_ms, 1, reading)
@@ -98,6 +100,10 @@ class Series:
             if episode is not None and (resolution := self._over(detector, episode, at_ms)):
                 ended.append(self._resolve(detector, episode, at_ms, resolution))
         return ended
+
+    def _bad_news(self, reading: Reading) -> bool:
+        """Not mere volume (a stock's first day): a larger part than usual is negative, or most of it is."""
+        return reading.k >= reading.n * min(MOST, self.share.null)
 
     def _detectors(self) -> tuple[Detector, Detector]:
         return self.share, self.volume

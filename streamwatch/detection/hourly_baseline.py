@@ -32,8 +32,6 @@ KAPPA_AROUND, KAPPA_OWN = 8.0, 24.0
 """κ of the two steps: hours of the day are alike until about this many negatives of one say otherwise."""
 KERNEL = ((-2, 1 / 9), (-1, 2 / 9), (0, 3 / 9), (1, 2 / 9), (2, 1 / 9))
 WINSOR_SD = 1.5
-CONSISTENCY = 1.25
-"""Winsorised hours of a negative binomial with ψ of .1 to .3 show .8 of it (measured): this gives it back."""
 PRIOR_PSI, PRIOR_WEIGHT, FLOOR_PSI = 0.15, 200.0, 0.05
 """ψ before there is evidence, its weight in squared counts, and the least: ±22 % is nothing to an hour of any series.
 """
@@ -65,7 +63,7 @@ class HourlyBaseline(msgspec.Struct, array_like=True):
     @property
     def psi(self) -> float:
         """The dispersion of hours."""
-        psi = (PRIOR_PSI * PRIOR_WEIGHT + CONSISTENCY * self.excess) / (PRIOR_WEIGHT + self.squares)
+        psi = (PRIOR_PSI * PRIOR_WEIGHT + self.excess) / (PRIOR_WEIGHT + self.squares)
         return max(FLOOR_PSI, psi)
 
     def expected(self, hour_of_day: int) -> float:

@@ -103,6 +103,11 @@ class ShareDetector:
         """log of the e-value, the open bucket included."""
         return self.state.evidence.preview(self._log_ratios()) if self.warm else -inf
 
+    @property
+    def null(self) -> float:
+        """The share up to which nothing is unusual."""
+        return self._hypotheses[0]
+
     def update(self, start_ms: int, n: int, k: int) -> None:
         """Count n documents, k of them negative, of the 10 s bucket at `start_ms`."""
         state = self.state

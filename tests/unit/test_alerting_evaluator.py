@@ -90,6 +90,26 @@ def test_copies_of_one_text_do_not_fire():
     assert fired(told(stream(text="markets closed"))) == set()
 
 
+def test_volume_without_bad_news_does_not_fire():
+    buckets = stream(incident=0, after_hours=0)
+    for minute in range(60):
+        sentiments = ["negative"] + ["neutral"] * 2
+        entries = [entry(100_000 + 3 * minute + i, sentiment) for i, sentiment in enumerate(sentiments)]
+        buckets.append((ONSET_MS + minute * MINUTE_MS, entries))
+    assert fired(told(buckets)) == set()
+
+
+def test_more_of_the_same_fires_where_most_is_negative_anyway():
+    buckets, n = [], 0
+    for minute in range(0, 5 * 24 * 60):
+        if (minute % 10 and minute < 4 * 24 * 60) or minute > 4 * 24 * 60 + 40:
+            continue
+        sentiments = ["negative", "negative", "neutral"]
+        buckets.append((minute * MINUTE_MS, [entry(n + i, sentiment) for i, sentiment in enumerate(sentiments)]))
+        n += 3
+    assert fired(told(buckets)) == {("all", "negative_volume"), ("entity:Delta", "negative_volume")}
+
+
 def test_a_cold_start_does_not_fire():
     buckets = stream(quiet_days=0, incident=600, after_hours=0)
     assert told(buckets, 12 * HOUR_MS) == []
