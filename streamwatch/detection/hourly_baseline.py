@@ -5,9 +5,9 @@ each the gamma-Poisson mean `m·(K + κ)/(m·E + κ)`: the level of all hours, p
 as there is evidence for it; and that, pulled to the hour itself (a market opens every day at the same minute). The
 dispersion ψ (variance μ + ψμ²) is by moments, `Σ[(k − μ)² − k] / Σμ²`, with a prior and a floor.
 
-Both are winsorised at `WINSOR_SD`: an hour teaches at most that much, because the null is what hours bring when
-nothing has happened. Without it one incident trebles ψ for a week, and hides the next (`docs/detection.md` has the
-figures).
+Both are winsorised at `WINSOR_SD`: an hour teaches at most that much, because the null is what hours bring when nothing
+has happened. At 4 standard deviations the incidents of one airline hold its ψ at .4 to 1.2 instead of .15 to .25, and
+hide one another (`docs/detection.md`).
 
 Reference: F. J. Anscombe, "The statistical analysis of insect counts based on the negative binomial distribution",
 Biometrics 5 (1949), the moments; P. J. Huber, "Robust statistics" (1981), winsorising.
