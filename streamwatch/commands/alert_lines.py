@@ -5,6 +5,7 @@ Texts come from strangers: they are shown without control characters and never r
 
 from rich.text import Text
 
+from streamwatch.alerting.witnesses import KEPT
 from streamwatch.records import Alert, Evidence, EvidenceDocument
 from streamwatch.text.clean import normalise
 from streamwatch.timeline import format_rfc3339, to_ms
@@ -47,7 +48,8 @@ def _evidence(evidence: Evidence) -> list[Text]:
     parts = []
     if evidence.n_distinct_texts:
         by = f" by {evidence.n_distinct_authors} authors" if evidence.n_distinct_authors else ", authors unknown"
-        parts.append(f"{evidence.n_distinct_texts} texts{by}")
+        newest = "newest " if evidence.n_distinct_texts >= KEPT else ""
+        parts.append(f"{newest}{evidence.n_distinct_texts} texts{by}")
     if evidence.n_copies:
         parts.append(f"{evidence.n_copies} copies")
     if evidence.terms:
