@@ -22,6 +22,7 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
     help="Folder with the labelled CSV files (columns text,label), and optionally a recipe.json.",
 )
 @click.option("--out", required=True, type=FOLDER, help="Folder for the adapter; a checkpoint here is resumed.")
+@click.option("--start", type=FOLDER, help="Folder of an adapter to go on from, in place of the plain encoder.")
 @click.option(
     "--epochs",
     default=2.0,
@@ -52,7 +53,7 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
     help="Longer texts are cut here, in training and for ever after.",
 )
 @click.option("--threads", default=0, type=click.IntRange(min=0), help="Torch threads; 0: the number of cores.")
-def train(data: Path, out: Path, threads: int, **plan: Any) -> None:
+def train(data: Path, out: Path, start: Path | None, threads: int, **plan: Any) -> None:
     """Train an adapter (LoRA and two heads) on labelled texts.
 
     Kill it when you must: the same command goes on from the last minute's checkpoint. The adapter folder it leaves
@@ -78,7 +79,7 @@ def train(data: Path, out: Path, threads: int, **plan: Any) -> None:
     base = check_base(find_base(settings.base, allow_downloads=settings.allow_downloads))
     console = Console(stderr=True)
     with Bars(console) as bars:
-        manifest = train_adapter(data, out, base, Plan(**plan), bars.watch)
+        manifest = train_adapter(data, out, base, Plan(**plan), bars.watch, start)
     console.print(metrics_table(manifest))
     click.echo(out)
 

@@ -18,7 +18,7 @@ from streamwatch.learning.evaluation import Measured, measure, metrics, temperat
 from streamwatch.learning.recipe import Example, Source, read_recipe, read_source
 from streamwatch.learning.split import held_out
 from streamwatch.learning.trainer import Plan, TokenisedExample, Trainer
-from streamwatch.models.adapter import adapter_weights, lora_network, trained, write_adapter
+from streamwatch.models.adapter import adapter_weights, lora_network, start_from, trained, write_adapter
 from streamwatch.models.base import BASE
 from streamwatch.models.manifest import DataFile, Lora, Manifest, file_sha256, write_manifest
 from streamwatch.models.network import TwoHeads
@@ -44,21 +44,23 @@ class Material(msgspec.Struct, frozen=True):
     files: tuple[DataFile, ...]
 
 
-def train_adapter(data: Path, out: Path, base: Path, plan: Plan, watch: Watcher) -> Manifest:
+def train_adapter(data: Path, out: Path, base: Path, plan: Plan, watch: Watcher, start: Path | None = None) -> Manifest:
     """Train an adapter on the files of `data` over the encoder in `base`; write it to `out` and give its manifest.
 
-    Goes on from the checkpoint in `out` if there is one of the same run. Raises `ConfigError` on bad data.
+    Begins with the weights of the adapter in `start`, if given, and goes on from the checkpoint in `out` if there is one
+    of the same run. Raises `ConfigError` on bad data.
     """
     torch.manual_seed(plan.seed)
     lora = Lora()
     material = read_material(data, TokenReader(base, plan.max_tokens), watch)
     network = lora_network(base, lora, len(SENTIMENTS), len(TOPICS))
+    parent = start_from(network, start) if start else ""
     out.mkdir(parents=True, exist_ok=True)
-    trainer = Trainer(network, material.train, plan, out, _run_name(plan, material.files))
+    trainer = Trainer(network, material.train, plan, out, _run_name(plan, parent, material.files))
     trainer.fit(lambda done, total, loss: watch("train", done, total, f"step {done}, loss {loss:.3f}"))
     round_to_half(network)
     measured = measure(network, material.validation, lambda done, total: watch("measure", done, total, f"{done} texts"))
-    manifest = _write(out, network, lora, plan, material.files, measured)
+    manifest = _write(out, network, lora, plan, parent, material.files, measured)
     (out / CHECKPOINT_FILE).unlink(missing_ok=True)
     return manifest
 
@@ -94,9 +96,9 @@ def _data_file(folder: Path, source: Source, n_train: int, n_validation: int) ->
     return DataFile(source.name, source.file, file_sha256(folder / source.file), n_train, n_validation)
 
 
-def _run_name(plan: Plan, files: tuple[DataFile, ...]) -> str:
+def _run_name(plan: Plan, parent: str, files: tuple[DataFile, ...]) -> str:
     """A hash of everything that makes two runs the same."""
-    return sha256(msgspec.json.encode([plan, files, BASE])).hexdigest()
+    return sha256(msgspec.json.encode([plan, parent, files, BASE])).hexdigest()
 
 
 @torch.no_grad()
@@ -107,7 +109,13 @@ def round_to_half(network: TwoHeads) -> None:
 
 
 def _write(
-    out: Path, network: TwoHeads, lora: Lora, plan: Plan, files: tuple[DataFile, ...], measured: Sequence[Measured]
+    out: Path,
+    network: TwoHeads,
+    lora: Lora,
+    plan: Plan,
+    parent: str,
+    files: tuple[DataFile, ...],
+    measured: Sequence[Measured],
 ) -> Manifest:
     heads = temperatures(measured)
     manifest = Manifest(
@@ -119,8 +127,9 @@ def _write(
         topics=TOPICS,
         temperatures=heads,
         seed=plan.seed,
-        command=_command(plan),
+        command=_command(plan, parent),
         hyperparameters=msgspec.to_builtins(plan),
+        parent=parent,
         data=files,
         metrics={f"{m.task}/{m.source}": metrics(m, heads) for m in measured},
     )
@@ -128,8 +137,9 @@ def _write(
     return manifest
 
 
-def _command(plan: Plan) -> str:
+def _command(plan: Plan, parent: str) -> str:
     """The command line that asks for `plan`."""
     options = msgspec.to_builtins(plan)
     given = {name: value for name, value in options.items() if name in COMMAND_OPTIONS}
-    return "streamwatch train --data DIR --out DIR" + "".join(f" --{n.replace('_', '-')} {v}" for n, v in given.items())
+    places = "--data DIR --out DIR" + (" --start DIR" if parent else "")
+    return f"streamwatch train {places}" + "".join(f" --{n.replace('_', '-')} {v}" for n, v in given.items())

@@ -13,7 +13,15 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from streamwatch.errors import ModelError
-from streamwatch.models.manifest import ADAPTER_FILE, AdapterFile, Lora, Manifest, checked_adapter, file_sha256
+from streamwatch.models.manifest import (
+    ADAPTER_FILE,
+    AdapterFile,
+    Lora,
+    Manifest,
+    checked_adapter,
+    file_sha256,
+    read_manifest,
+)
 from streamwatch.models.network import TwoHeads, load_encoder
 
 Weights = Mapping[str, Tensor]
@@ -36,6 +44,22 @@ def adapter_weights(network: TwoHeads) -> dict[str, Tensor]:
 def trained(network: nn.Module) -> dict[str, nn.Parameter]:
     """The parameters that training may change."""
     return {name: p for name, p in network.named_parameters() if p.requires_grad}
+
+
+def start_from(network: TwoHeads, folder: Path) -> str:
+    """Put another adapter's weights into a `lora_network`, to go on from them; gives that adapter's SHA-256.
+
+    Raises `ModelError` when it cannot be read or is of another shape.
+    """
+    manifest = read_manifest(folder)
+    weights = read_adapter(folder, manifest)
+    try:
+        with torch.no_grad():
+            for name, parameter in trained(network).items():
+                parameter.copy_(weights[_file_name(name)])
+    except (KeyError, RuntimeError) as error:
+        raise ModelError(f"{folder} has another shape than this training makes: leave out --start") from error
+    return manifest.adapter.sha256
 
 
 def _file_name(name: str) -> str:

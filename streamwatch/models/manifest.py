@@ -73,7 +73,11 @@ class SetMetrics(msgspec.Struct, frozen=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that is known of an adapter. `metrics` is keyed by task and source: `sentiment/fiqa`."""
+    """Everything that is known of an adapter.
+
+    `metrics` is keyed by task and source: `sentiment/fiqa`. `parent` is the SHA-256 of the adapter that training began
+    with, empty where it began with the plain encoder.
+    """
 
     format: int = FORMAT
     base: BaseModel
@@ -88,6 +92,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     hyperparameters: dict[str, float | int | str]
     data: tuple[DataFile, ...]
     metrics: dict[str, SetMetrics]
+    parent: str = ""
 
     @property
     def short_hash(self) -> str:

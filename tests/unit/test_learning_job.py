@@ -16,6 +16,7 @@ from streamwatch.learning.checkpoint import CHECKPOINT_FILE
 from streamwatch.learning.job import train_adapter
 from streamwatch.learning.recipe import Example
 from streamwatch.learning.trainer import Plan, multitask_loss
+from streamwatch.models.adapter import read_adapter
 from streamwatch.models.manifest import read_manifest
 from streamwatch.records import Prediction
 
@@ -81,6 +82,18 @@ def test_a_checkpoint_of_another_run_is_refused(
     other = Plan(epochs=0.5, batch_size=16, max_tokens=48, seed=8)
     with pytest.raises(ConfigError, match="other settings or data"):
         train_adapter(labelled_folder, tmp_path, base_folder, other, ignore)
+
+
+def test_training_can_go_on_from_another_adapter(
+    tiny_adapter: Path, labelled_folder: Path, base_folder: Path, tmp_path: Path
+) -> None:
+    plan = Plan(epochs=0.07, batch_size=16, max_tokens=48)
+    made = train_adapter(labelled_folder, tmp_path, base_folder, plan, ignore, start=tiny_adapter)
+    before = read_manifest(tiny_adapter)
+    assert made.parent == before.adapter.sha256
+    name = "lora.encoder.layer.5.output.dense.A"
+    first, second = (read_adapter(folder, m)[name] for folder, m in ((tiny_adapter, before), (tmp_path, made)))
+    assert torch.allclose(first, second, atol=0.01)
 
 
 def test_limited_minutes_end_a_run_with_an_adapter(labelled_folder: Path, base_folder: Path, tmp_path: Path) -> None:
