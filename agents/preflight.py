@@ -1,8 +1,10 @@
 """What must be there before a worker starts: one clear line when it is not."""
 
 import asyncio
+import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from aiokafka.admin import AIOKafkaAdminClient
@@ -55,12 +57,24 @@ async def check_redis(redis: Redis, url: str) -> None:
         )
 
 
+@contextmanager
+def _silent(name: str) -> Iterator[None]:
+    logger = logging.getLogger(name)
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
 async def check_channels(context: Context) -> None:
     """The broker answers and has all channels. Raises `BrokerUnavailable`, `ConfigError`."""
     settings = context.settings
     admin = AIOKafkaAdminClient(bootstrap_servers=settings.bootstrap, request_timeout_ms=5000)
     try:
-        await admin.start()
+        with _silent("aiokafka"):  # it says at each try what we say once
+            await admin.start()
         there = set(await admin.list_topics())
     except (KafkaError, OSError) as error:
         raise BrokerUnavailable(

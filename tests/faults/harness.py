@@ -24,6 +24,8 @@ from streamwatch.sources.row import Row
 from .oracle import Windows
 
 LOOK_S = 0.05
+LOG_LEVEL = os.environ.get("STREAMWATCH_TEST_LOG_LEVEL", "warn")
+"""Of the workers: `info` shows each rebalance, when a test has to be understood."""
 
 
 def environment(settings: Settings) -> dict[str, str]:
@@ -46,7 +48,7 @@ class Worker:
         program = [sys.executable, "-I", "-S", launch.__file__, str(os.getpid()), sys.executable]
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*program, "-m", "faust", "-A", "streamwatch", "worker", "-l", os.environ.get("STREAMWATCH_TEST_LOGLEVEL", "warn")],
+                [*program, "-m", "faust", "-A", "streamwatch", "worker", "-l", LOG_LEVEL],
                 env=os.environ | environment(self._settings),
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self._log.parent, start_new_session=True,
             )  # fmt: skip

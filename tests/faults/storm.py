@@ -28,7 +28,7 @@ from streamwatch.sources.row import Row
 from .harness import Replaying, Scene, Worker
 from .oracle import Expected, expect
 
-PATIENCE_S = 300.0
+PATIENCE_S = 150.0
 """For one wait: restarts, rebalances and a rebuild fit many times."""
 
 

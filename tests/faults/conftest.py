@@ -1,0 +1,93 @@
+"""What storms share: the rows, what they must count to, a Redis that may be wiped, and one quiet run."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from streamwatch.channels import SOURCES
+from streamwatch.config import Settings, load
+from streamwatch.embedded import RedisServer, Tansu, embedded_settings
+from streamwatch.sources import synthetic
+from streamwatch.sources.files import read_rows
+from streamwatch.sources.replay import Options
+from streamwatch.sources.row import Row
+
+from .oracle import Expected, expect
+from .storm import Plan, Storm, judge
+
+OPTIONS = Options(channels=SOURCES)
+
+
+@dataclass(frozen=True)
+class Quiet:
+    """What a run without any fault gave."""
+
+    expected: Expected
+    alerts: dict[tuple[str, int], set[bytes]]
+
+
+@pytest.fixture(scope="session")
+def rows() -> Sequence[Row]:
+    """The synthetic day, with its copies, late documents, redeliveries and faults.
+
+    What was published during an incident is negative, so that the null model's hashes cannot hide the alerts.
+    """
+    return [_with_sentiment(row) for row in read_rows(synthetic.SHIPPED)]
+
+
+def _with_sentiment(row: Row) -> Row:
+    try:
+        document = json.loads(row.value)
+    except ValueError:
+        return row
+    published_at = str(document.get("published_at", ""))
+    bad = any(incident.start <= published_at < incident.end for incident in synthetic.INCIDENTS)
+    document["sentiment"] = "negative" if bad else ("neutral", "positive")[len(str(document.get("text"))) % 2]
+    return msgspec.structs.replace(row, value=json.dumps(document).encode())
+
+
+@pytest.fixture(scope="session")
+def wiped_redis() -> Iterator[RedisServer]:
+    """A Redis for storms alone: it is wiped."""
+    with RedisServer() as server:
+        yield server
+
+
+@pytest.fixture
+def settings(settings: Settings, wiped_redis: RedisServer) -> Settings:
+    """Settings for each broker in turn, the null model, and the Redis that may be wiped."""
+    return settings.model_copy(update={"model": "null", "redis": wiped_redis.url})
+
+
+@pytest.fixture(scope="session")
+def quiet(
+    tansu: Tansu, redis_server: RedisServer, rows: Sequence[Row], tmp_path_factory: pytest.TempPathFactory
+) -> Quiet:
+    """One run without faults. Its alerts are those of every storm, on either broker."""
+    settings = load(prefix="quiet-", model="null", **embedded_settings(tansu.url, redis_server.url))
+    storm = Storm(settings, rows, OPTIONS, tmp_path_factory.mktemp("quiet"))
+    try:
+        storm.run(Plan())
+        expected = expect(rows, settings)
+        assert judge(storm.scene, expected) == {}
+        return Quiet(expected, storm.scene.alerts())
+    finally:
+        storm.end()
+
+
+@pytest.fixture
+def start_storm(rows: Sequence[Row], tmp_path: Path) -> Iterator[Callable[[Settings], Storm]]:
+    """`start_storm(settings)`: a storm whose workers are gone after the test."""
+    storms: list[Storm] = []
+
+    def start(settings: Settings) -> Storm:
+        storms.append(Storm(settings, rows, OPTIONS, tmp_path))
+        return storms[-1]
+
+    yield start
+    for storm in storms:
+        storm.end()
