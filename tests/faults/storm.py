@@ -52,6 +52,7 @@ class Plan:
         kills: `kill -9` of the first worker, each followed by a new start.
         flush: FLUSHALL in the middle, and again when everything was applied and nothing more comes.
         broker_kills: SIGKILL of the broker, restarted `away_s` later.
+        redis_kills: SIGKILL of Redis, restarted `away_s` later with nothing in it.
         pause_s: with two workers, how long the second is stopped (SIGSTOP) before it goes on; 0: never.
         per_s: rows sent in one second; None: as fast as it goes.
     """
@@ -59,6 +60,7 @@ class Plan:
     kills: int = 0
     flush: bool = False
     broker_kills: int = 0
+    redis_kills: int = 0
     away_s: float = 3.0
     n_workers: int = 1
     pause_s: float = 0.0
@@ -77,7 +79,7 @@ class Storm:
         self.workers: list[Worker] = []
         self.seconds = 0.0
 
-    def run(self, plan: Plan, cluster: Cluster | None = None) -> None:
+    def run(self, plan: Plan, cluster: Cluster | None = None, server: RedisServer | None = None) -> None:
         """From the first row to the moment when everything was applied. Workers run on, for `end` or `terminate`."""
         started = time.monotonic()
         self.workers = [
@@ -87,7 +89,7 @@ class Storm:
         replaying = Replaying(self.scene.settings, self._rows, self._options, plan.per_s)
         replaying.start()
         dice = random.Random(plan.seed)
-        for share, event in self._events(plan, cluster):
+        for share, event in self._events(plan, cluster, server):
             n = int(share * len(self._rows))
             self.scene.until(lambda n=n: self.scene.n_applied() >= n, PATIENCE_S, self.workers)  # type: ignore[misc]
             time.sleep(dice.uniform(0, 0.3))
@@ -99,7 +101,7 @@ class Storm:
             self.scene.settled(PATIENCE_S, self.workers)
         self.seconds = time.monotonic() - started
 
-    def _events(self, plan: Plan, cluster: Cluster | None) -> list[tuple[float, Any]]:
+    def _events(self, plan: Plan, cluster: Cluster | None, server: RedisServer | None) -> list[tuple[float, Any]]:
         """(share of the rows, what happens then), in order."""
         events: list[tuple[float, Any]] = [((i + 1) / (plan.kills + 1), self._kill) for i in range(plan.kills)]
         if plan.flush:
@@ -109,6 +111,9 @@ class Storm:
         for i in range(plan.broker_kills):
             assert cluster is not None
             events.append(((i + 1) / (plan.broker_kills + 1), lambda: _restart(cluster, plan.away_s)))
+        for i in range(plan.redis_kills):
+            assert server is not None
+            events.append(((i + 1) / (plan.redis_kills + 1), lambda: _lose(server, plan.away_s)))
         return sorted(events, key=lambda event: event[0])
 
     def _kill(self) -> None:
@@ -131,6 +136,16 @@ def _restart(cluster: Cluster, away_s: float) -> None:
     cluster.kill(1)
     time.sleep(away_s)
     cluster.restart(1)
+
+
+def _lose(server: RedisServer, away_s: float) -> None:
+    """A Redis without persistence that crashes: it comes back on its port, empty."""
+    assert server.process is not None
+    server.process.kill()
+    server.process.wait()
+    time.sleep(away_s)
+    server._spawn()
+    server._wait()
 
 
 def judge(scene: Scene, expected: Expected, quiet: dict[tuple[str, int], set[bytes]] | None = None) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import pytest
 from apache_kafka import HOME_VARIABLE, ApacheKafka, kafka_home
 
 from streamwatch.config import Settings, load
-from streamwatch.embedded import RedisServer, embedded_settings
+from streamwatch.embedded import RedisServer, Tansu, embedded_settings
 
 from .conftest import Quiet
 from .storm import Plan, Storm, judge
@@ -68,3 +68,13 @@ def test_a_broker_that_is_killed_and_comes_back(
     storm.run(Plan(broker_kills=1, per_s=200), mortal_kafka)
     assert storm.workers[0].n_started == 1
     assert_exact(storm, quiet)
+
+
+def test_a_redis_that_is_killed_and_comes_back_empty(
+    tansu: Tansu, prefix: str, start_storm: StartStorm, quiet: Quiet
+) -> None:
+    with RedisServer() as server:
+        storm = start_storm(load(prefix=prefix, model="null", **embedded_settings(tansu.url, server.url)))
+        storm.run(Plan(redis_kills=1, per_s=200), server=server)
+        assert storm.workers[0].n_started == 1
+        assert_exact(storm, quiet)
