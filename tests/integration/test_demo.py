@@ -19,7 +19,7 @@ from streamwatch.demo.report import report
 from streamwatch.demo.run import play
 from streamwatch.demo.screen import Screen
 from streamwatch.sources import synthetic
-from streamwatch.sources.files import channels_named_in, read_rows
+from streamwatch.sources.files import read_rows
 from streamwatch.sources.replay import Options
 
 DEMO = [sys.executable, "-m", "streamwatch", "demo", "--model", "null"]
@@ -139,7 +139,7 @@ def test_ctrl_c_leaves_no_process_and_no_report(tmp_path: Path, after_s: float):
     _, said = process.communicate(timeout=40)
     assert process.returncode == 130, said[-2000:]
     assert "Traceback" not in said
-    gone, alive = psutil.wait_procs(children, timeout=5)
+    _, alive = psutil.wait_procs(children, timeout=5)
     assert not alive
     assert list(tmp_path.iterdir()) == []
 
