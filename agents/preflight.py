@@ -14,6 +14,7 @@ from redis.exceptions import RedisError
 
 from streamwatch.agents.context import Context, log
 from streamwatch.channels import layout
+from streamwatch.config import without_password
 from streamwatch.errors import BrokerUnavailable, ConfigError, FatalError, RetryError, StoreUnavailable
 
 T = TypeVar("T")
@@ -22,7 +23,7 @@ BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 5.0)
 
 async def check(context: Context) -> None:
     """Wait for Redis and the broker, with back-off; raise one error that says what to do when time is up."""
-    await _patiently(lambda: check_redis(context.redis, context.settings.redis), context.settings.connect_timeout_s)
+    await _patiently(lambda: check_redis(context.redis, without_password(context.settings.redis)), context.settings.connect_timeout_s)
     await _patiently(lambda: check_channels(context), context.settings.connect_timeout_s)
 
 
