@@ -24,7 +24,7 @@ from streamwatch.alerting.transition import Reference, Transition
 from streamwatch.channels import SOURCES, channel
 from streamwatch.codec import decode
 from streamwatch.config import BUCKET_MS
-from streamwatch.errors import BrokerUnavailable, RejectError, RetryError, StaleState
+from streamwatch.errors import BrokerUnavailable, RecreatedChannel, RejectError, RetryError, StaleState
 from streamwatch.records import Alert, Classified
 from streamwatch.redis_errors import answering
 from streamwatch.timeline import bucket_start
@@ -45,6 +45,8 @@ FORGET_S = 30.0
 REPLAY_DEAD_S = 60.0
 """A replay that was killed leaves its marker open: it is taken for ended when all is caught up and still for so long."""
 EVIDENCE_S = 10.0
+SHORT_S = 5.0
+"""How long a source must seem shorter than what was counted of it: a broker that has just become leader may not know."""
 EVIDENCE_BYTES = 128 * 1024
 """One read of evidence: some two hundred records, an hour of a busy series."""
 
@@ -63,6 +65,7 @@ class AlertService:
         )
         self._evaluator: Evaluator | None = None
         self._published: set[tuple[str, int]] = set()
+        self._short_since: dict[TopicPartition, float] = {}
         self._still_since = time.monotonic()
         self._last_fences: object = None
         self._last_forget = time.monotonic()
@@ -139,6 +142,7 @@ class AlertService:
         """Arrivals and fences first, the sources' ends after them: see `trends.watermark`."""
         states = await self._states()
         ends = await self._offsets.end_offsets(self._source_tps)
+        self._check_recreated(states, ends)
         return watermark_ms(self._progress(states, ends), self._settings.lateness_s * 1000)
 
     async def _states(self) -> list[PartitionState]:
@@ -147,6 +151,18 @@ class AlertService:
             pipe.hgetall(keys.state)
         with answering():
             return [parse_state(fields) for fields in await pipe.execute()]
+
+    def _check_recreated(self, states: Sequence[PartitionState], ends: Mapping[TopicPartition, int]) -> None:
+        """A source that ends before what was counted of it: its new documents would all pass for copies."""
+        for tp in self._source_tps:
+            source = states[tp.partition].sources.get(self._context.base_name(tp.topic))
+            if source is None or source.fence < ends[tp]:
+                self._short_since.pop(tp, None)
+            elif time.monotonic() - self._short_since.setdefault(tp, time.monotonic()) > SHORT_S:
+                raise RecreatedChannel(
+                    f"{tp.topic}/{tp.partition} ends at {ends[tp]}, but {source.fence + 1} records of it were counted: it "
+                    "was made anew. `streamwatch channels reset` makes all channels and windows anew"
+                )
 
     def _progress(self, states: Sequence[PartitionState], ends: Mapping[TopicPartition, int]) -> list[Progress]:
         progress = []

@@ -102,8 +102,8 @@ class Committer:
     async def commit(self) -> None:
         """Commit what moved since the last commit."""
         moved = {tp: offset for tp, offset in self._runs.committable().items() if self._done.get(tp) != offset}
-        if moved and await commit(self._app, moved):
-            self._done.update(moved)
+        if moved:
+            self._done.update(await commit(self._app, moved))
 
     async def run(self) -> None:
         """Commit every second."""

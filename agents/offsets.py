@@ -75,20 +75,20 @@ class GroupOffsets:
             return record.offset
 
 
-async def commit(app: Any, offsets: Mapping[TopicPartition, int]) -> bool:
-    """Commit as a member of the group, so that Kafka refuses a zombie; whether it was taken.
+async def commit(app: Any, offsets: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
+    """Commit as a member of the group, so that Kafka refuses a zombie; what was taken, of partitions that are ours.
 
     Not by Faust's own `commit`, which ends the worker when the broker is away for a moment: a commit that fails is only
     repeated work, and the next one holds more.
     """
     thread = app.consumer._thread
     raw = thread._ensure_consumer()
-    mine = {tp: OffsetAndMetadata(offset, "") for tp, offset in offsets.items() if tp in raw.assignment()}
+    mine = {tp: offset for tp, offset in offsets.items() if tp in raw.assignment()}
     if not mine:
-        return False
+        return {}
     try:
-        await thread.call_thread(raw.commit, mine)
+        await thread.call_thread(raw.commit, {tp: OffsetAndMetadata(offset, "") for tp, offset in mine.items()})
     except KafkaError as error:
         log.info("commit put off: %s", type(error).__name__)
-        return False
-    return True
+        return {}
+    return mine

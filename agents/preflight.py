@@ -23,7 +23,9 @@ BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 5.0)
 
 async def check(context: Context) -> None:
     """Wait for Redis and the broker, with back-off; raise one error that says what to do when time is up."""
-    await _patiently(lambda: check_redis(context.redis, without_password(context.settings.redis)), context.settings.connect_timeout_s)
+    await _patiently(
+        lambda: check_redis(context.redis, without_password(context.settings.redis)), context.settings.connect_timeout_s
+    )
     await _patiently(lambda: check_channels(context), context.settings.connect_timeout_s)
 
 

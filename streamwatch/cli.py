@@ -13,6 +13,7 @@ COMMANDS: dict[str, str] = {
     "channels": "streamwatch.commands.channels:channels",
     "replay": "streamwatch.commands.replay:replay",
     "alerts": "streamwatch.commands.alerts:alerts",
+    "dead-letter": "streamwatch.commands.dead_letter:dead_letter",
     "trends": "streamwatch.commands.trends:trends",
     "classify": "streamwatch.commands.classify:classify",
     "bench": "streamwatch.commands.bench:bench",

@@ -7,18 +7,15 @@ from collections import OrderedDict
 from collections.abc import Iterator
 
 import msgspec
-from kafka import TopicPartition
 
-from streamwatch import broker, channels
 from streamwatch.codec import decode
+from streamwatch.commands.channel_log import values
 from streamwatch.config import Settings
 from streamwatch.errors import RejectError
 from streamwatch.records import Alert
 
 N_REMEMBERED = 100_000
 """Revisions that are known again. A copy follows its first by seconds, so this is more than enough."""
-
-POLL_MS = 500
 
 
 class Once:
@@ -50,7 +47,7 @@ def read_alerts(settings: Settings, from_start: bool, follow: bool) -> Iterator[
     `BrokerUnavailable`.
     """
     once = Once()
-    for value in _values(settings, from_start, follow):
+    for value in values(settings, "alerts", from_start=from_start, follow=follow):
         try:
             alert = to_alert(value)
         except RejectError as error:
@@ -67,18 +64,3 @@ def to_alert(value: bytes) -> Alert:
         if "specversion" in envelope and "data" in envelope:
             return decode(bytes(envelope["data"]), Alert)
     return decode(value, Alert)
-
-
-def _values(settings: Settings, from_start: bool, follow: bool) -> Iterator[bytes]:
-    """The values of the channel's records; tombstones of compaction have none and are left out."""
-    topic = channels.channel(settings, "alerts")
-    n = channels.partitions_of(settings, ["alerts"])[topic]
-    parts = [TopicPartition(topic, partition) for partition in range(n)]
-    end = broker.end_offsets(settings, parts)
-    with broker.consumer(settings, auto_offset_reset="earliest") as reader:
-        reader.assign(parts)
-        for part in parts:
-            reader.seek_to_beginning(part) if from_start else reader.seek(part, end[part])
-        while follow or any(reader.position(part) < end[part] for part in parts):
-            for records in reader.poll(POLL_MS).values():
-                yield from (record.value for record in records if record.value)

@@ -1,0 +1,25 @@
+"""Reading a channel from its start or its end, without a group: what `alerts tail` and `dead-letter list` share."""
+
+from collections.abc import Iterator
+
+from kafka import TopicPartition
+
+from streamwatch import broker, channels
+from streamwatch.config import Settings
+
+POLL_MS = 500
+
+
+def values(settings: Settings, name: str, *, from_start: bool, follow: bool) -> Iterator[bytes]:
+    """The values of the channel's records; tombstones of compaction have none and are left out."""
+    topic = channels.channel(settings, name)
+    n = channels.partitions_of(settings, [name])[topic]
+    parts = [TopicPartition(topic, partition) for partition in range(n)]
+    end = broker.end_offsets(settings, parts)
+    with broker.consumer(settings, auto_offset_reset="earliest") as reader:
+        reader.assign(parts)
+        for part in parts:
+            reader.seek_to_beginning(part) if from_start else reader.seek(part, end[part])
+        while follow or any(reader.position(part) < end[part] for part in parts):
+            for records in reader.poll(POLL_MS).values():
+                yield from (record.value for record in records if record.value)
