@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 import redis
+from apache_kafka import ApacheKafka
 from faults.harness import Replaying, Scene, Worker, environment
 
-from streamwatch import channels
-from streamwatch.config import Settings
-from streamwatch.embedded import RedisServer
+from streamwatch import broker, channels
+from streamwatch.config import Settings, load
+from streamwatch.embedded import RedisServer, embedded_settings
 from streamwatch.embedded.server import free_port
 from streamwatch.sources import synthetic
 from streamwatch.sources.files import read_rows
@@ -103,7 +104,7 @@ def test_a_redis_that_evicts_is_refused(tansu_settings: Settings) -> None:
 
 
 def test_a_broker_that_comes_late_is_waited_for(redis_settings: Settings, worker_log: Path) -> None:
-    from streamwatch.embedded import Tansu, embedded_settings
+    from streamwatch.embedded import Tansu
 
     with Tansu() as found:
         port = found.port
@@ -182,3 +183,34 @@ def _session_members(sid: int) -> list[int]:
         if int(fields[3]) == sid and fields[0] != "Z":
             members.append(int(stat.parent.name))
     return members
+
+
+@pytest.mark.kafka
+def test_a_source_channel_that_was_made_anew_stops_the_worker_with_a_line_that_names_the_cure(
+    apache_kafka: ApacheKafka, redis_url: str, prefix: str, worker_log: Path
+) -> None:
+    settings = load(
+        prefix=prefix, model="null", **embedded_settings(apache_kafka.url, redis_url) | {"idempotence": True}
+    )
+    scene = Scene(settings)
+    rows = list(read_rows(synthetic.SHIPPED))
+    worker = Worker(settings, worker_log).start()
+    try:
+        Replaying(settings, rows[:100], Options()).run()
+        scene.settled(60)
+        assert worker.terminate() == 0
+        with broker.admin(settings) as admin:
+            admin.delete_topics([f"{prefix}social"])
+            scene.until(lambda: f"{prefix}social" not in admin.list_topics(), 30)
+        channels.create(settings)
+        Replaying(settings, rows[100:104], Options()).run()
+        worker.start()
+        assert worker.process is not None
+        assert worker.process.wait(60) == 1
+    finally:
+        worker.end()
+        scene.close()
+    last = [line for line in _lines(worker.log()) if "streamwatch:" in line][-1]
+    assert f"{prefix}social/" in last
+    assert "streamwatch channels reset" in last
+    assert "Traceback" not in worker.log()
