@@ -8,7 +8,7 @@ import random
 from collections.abc import Sequence
 
 POOL_BATCHES = 50
-"""Batches sorted together: padding falls from 45 % to about 3 %, and an epoch still mixes all sources in every pool."""
+"""Batches sorted together: on the recipe padding falls from 57 % to 6 %, and an epoch still mixes all sources in every pool."""
 
 
 def epoch_batches(lengths: Sequence[int], batch_size: int, seed: int, epoch: int) -> list[list[int]]:

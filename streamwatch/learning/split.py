@@ -13,8 +13,7 @@ import re
 from streamwatch.text.clean import text_hash
 
 VALIDATION_SHARE = 0.08
-"""About 7,000 of the recipe's 89,000 texts: the standard error of an accuracy over one source stays below 2 points for
-all but the smallest, and a pass over them takes half a minute."""
+"""6,941 of the recipe's texts: the standard error of an accuracy stays below 3 points for every source but fiqa."""
 
 _LINK = re.compile(r"\bhttps?\b|@user")
 _OTHER = re.compile(r"[\W_]+")
