@@ -4,7 +4,7 @@ import asyncio
 import gc
 import os
 import sys
-from collections.abc import Coroutine, Iterable
+from collections.abc import Awaitable, Coroutine, Iterable
 from typing import Any
 
 from faust import Service
@@ -20,6 +20,11 @@ from streamwatch.agents.watchdog import Watchdog
 from streamwatch.delivery.pipeline import Pipeline
 from streamwatch.errors import StreamwatchError
 from streamwatch.inference import open_engine
+
+STOP_S = 2.0
+"""How long one thing may take to stop: together they stay well below the ten seconds that Docker waits. Whatever was not
+done then is done again by the next start."""
+CANCELS = 4
 
 
 class Services:
@@ -81,13 +86,11 @@ class Services:
         """Commit what is acknowledged, then stop everything."""
         if not self._ready.is_set():
             return
-        await self._committer.commit()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._pipeline.stop()
-        await self._sender.stop()
-        await self._offsets.stop()
+        await _patiently("commit", self._committer.commit())
+        await self._cancel_tasks()
+        await _patiently("pipeline", self._pipeline.stop())
+        await _patiently("producer", self._sender.stop())
+        await _patiently("offsets", self._offsets.stop())
         await self._context.redis.aclose()
 
     async def take(self, message: Any) -> None:
@@ -109,6 +112,17 @@ class Services:
         if self._ready.is_set():
             self._runs.end(partitions)
 
+    async def _cancel_tasks(self) -> None:
+        """Again and again: a `wait_for` that is cancelled just when it is done swallows it (Python 3.11)."""
+        pending = set(self._tasks)
+        for _ in range(CANCELS):
+            for task in pending:
+                task.cancel()
+            if pending:
+                _, pending = await asyncio.wait(pending, timeout=STOP_S / CANCELS)
+        if pending:
+            log.warning("%d tasks did not stop: the worker ends without them", len(pending))
+
     def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(coroutine)
         task.add_done_callback(self._ended)
@@ -128,6 +142,14 @@ def _spare_the_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
+
+
+async def _patiently(what: str, stopping: Awaitable[None]) -> None:
+    """Wait for the end of something, and no longer than `STOP_S`."""
+    try:
+        await asyncio.wait_for(stopping, STOP_S)
+    except TimeoutError:
+        log.warning("%s did not stop in %g s", what, STOP_S)
 
 
 def _exit(error: BaseException) -> None:
