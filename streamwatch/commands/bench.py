@@ -36,7 +36,8 @@ def pipeline(
     """The whole way against the bare model, and without a model against a bare Faust loop.
 
     The channel is filled beforehand. `ratio` is documents a second of the whole way over those of the engine alone on
-    the same texts; `documents_per_cpu_second` counts CPU time of the worker from its first document on.
+    the same texts; `documents_per_cpu_second` counts all CPU time of the worker but that of its start, which a worker
+    with nothing to read shows.
     """
     from streamwatch.bench.pipeline import bench as run
 

@@ -48,7 +48,7 @@ def _lines(output: str) -> list[str]:
         ("broker", "localhost:9092", "STREAMWATCH_BROKER=localhost:9092: expected kafka://host:port"),
         ("redis", "http://localhost", "STREAMWATCH_REDIS=http://localhost: expected redis://"),
         ("detection_bucket_s", "15", "STREAMWATCH_DETECTION_BUCKET_S=15: input should be a multiple of 10"),
-        ("heartbeat_s", "10", "must be at most a third of session_timeout_s"),
+        ("heartbeat_s", "11", "must be at most a third of session_timeout_s"),
         ("retention_days", "90", "windows could not be rebuilt"),
     ],
 )
