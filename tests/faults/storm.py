@@ -217,8 +217,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     plan = Plan(
-        arguments.kills, arguments.flush, arguments.broker_kills, arguments.away_s, arguments.workers,
-        arguments.pause_s, arguments.per_s, arguments.seed,
+        kills=arguments.kills, flush=arguments.flush, broker_kills=arguments.broker_kills, away_s=arguments.away_s,
+        n_workers=arguments.workers, pause_s=arguments.pause_s, per_s=arguments.per_s, seed=arguments.seed,
     )  # fmt: skip
     rows = list(read_rows(arguments.input, parse_columns(arguments.column)))
     named = () if arguments.column else channels_named_in(arguments.input)

@@ -15,7 +15,6 @@ from faults.harness import Scene, Worker
 from streamwatch import broker, channels
 from streamwatch.config import Settings
 from streamwatch.errors import REASONS
-from streamwatch.timeline import parse_rfc3339
 
 PARTITION = 2
 NOW = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
@@ -61,11 +60,6 @@ STRANGE_BUT_GOOD: dict[str, tuple[bytes, list[Header], int | None]] = {
     "an arrival header years ahead": (document(id="s4"), [("observed_ms", b"4070908800000")], None),
     "an arrival header of 20 digits": (document(id="s5"), [("observed_ms", b"9" * 20)], None),
     "an arrival header of 5,000 digits": (document(id="s6"), [("observed_ms", b"9" * 5000)], None),
-    "a Kafka timestamp in 2001": (
-        document(id="s7", published_at="2001-01-01T00:00:00Z"),
-        [],
-        parse_rfc3339("2001-01-01"),
-    ),
     "headers of no meaning": (document(id="s8"), [("a", b""), ("a", b"\xff"), ("backfill", b"?")], None),
     "20,000 characters and more": (document(id="s9", text="\U0001f600 crashes " * 6000), [], None),
     "a text of control characters": (document(id="s10", text="\x00\x1b[31m Delta \x07"), [], None),
