@@ -29,6 +29,7 @@ class GroupOffsets:
             group_id=context.classify_group,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
+            fetch_max_wait_ms=10,  # it reads what is there
             **client_options(context.settings),
         )
         self._lock = asyncio.Lock()

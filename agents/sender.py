@@ -4,17 +4,33 @@ import asyncio
 from collections.abc import Sequence
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import (
+    ClusterAuthorizationFailedError,
+    InvalidTopicError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+    TopicAuthorizationFailedError,
+)
 
 from streamwatch.agents.context import Context
 from streamwatch.agents.kafka import client_options
 from streamwatch.channels import channel
 from streamwatch.codec import encode
-from streamwatch.errors import BrokerUnavailable
+from streamwatch.errors import BrokerUnavailable, FatalError, StreamwatchError
 from streamwatch.records import Alert, DeadLetter, DriftSample
 
 BATCH_BYTES = 512 * 1024
 """One produce batch; below the broker's default limit of 1 MB."""
+
+
+NEVER_PASSES = (
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+    InvalidTopicError,
+    TopicAuthorizationFailedError,
+    ClusterAuthorizationFailedError,
+)
 
 
 class KafkaSender:
@@ -43,18 +59,14 @@ class KafkaSender:
         batch = self._producer.create_batch()
         n = 0
         for key, value in records:
-            if batch.append(key=key or None, value=value, timestamp=None) is None:
+            if batch.append(key=key or None, value=value, timestamp=None) is None:  # full; the first one always fits
                 break
             n += 1
-        if n == 0:  # larger than a whole batch, which redaction and the text limit should have prevented
-            key, value = records[0]
-            await self._send(self._classified, key, value, partition)
-            return 1
         batch.close()
         try:
             await (await self._producer.send_batch(batch, self._classified, partition=partition))
         except KafkaError as error:
-            raise BrokerUnavailable(f"produce to {self._classified}/{partition} failed: {error}") from error
+            raise _decided(f"{self._classified}/{partition}", error) from error
         return n
 
     async def dead_letter(self, record: DeadLetter) -> None:
@@ -74,4 +86,11 @@ class KafkaSender:
         try:
             await self._producer.send_and_wait(topic, value, key=key, partition=partition)
         except KafkaError as error:
-            raise BrokerUnavailable(f"produce to {topic} failed: {error}") from error
+            raise _decided(topic, error) from error
+
+
+def _decided(where: str, error: KafkaError) -> StreamwatchError:
+    """Whether to try again: most of what Kafka says passes, but not these."""
+    if isinstance(error, NEVER_PASSES):
+        return FatalError(f"the broker refuses what we send to {where}: {error}")
+    return BrokerUnavailable(f"produce to {where} failed: {error}")

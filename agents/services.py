@@ -7,6 +7,7 @@ import sys
 from collections.abc import Awaitable, Coroutine, Iterable
 from typing import Any
 
+from aiokafka.errors import KafkaError
 from faust import Service
 
 from streamwatch.agents.alerts import AlertService
@@ -71,12 +72,13 @@ class Services:
         await self._offsets.start()
         self._pipeline = Pipeline(engine, self._sender, self._context.settings, self._context.fail)
         self._pipeline.start()
-        self._runs = Runs(self._context, self._pipeline, self._offsets)
+        self._runs = Runs(self._context, self._pipeline, self._offsets, lambda: int(self._app.consumer_generation_id))
         self._committer = Committer(self._app, self._runs)
         self._spawn(self._committer.run())
-        self._spawn(TrendWriter(self._context, self._offsets).run())
+        writer = TrendWriter(self._context, self._offsets)
+        self._spawn(writer.run())
         self._spawn(AlertService(self._context, self._sender, self._offsets).run())
-        self._spawn(Watchdog(self._context, self._app, self._runs, self._offsets).run())
+        self._spawn(Watchdog(self._context, self._app, self._runs, writer, self._offsets).run())
         self._spawn(self._watch_for_failure())
         _spare_the_collector()
         self._ready.set()
@@ -160,6 +162,8 @@ def _exit(error: BaseException) -> None:
     """
     if isinstance(error, StreamwatchError):
         print(f"streamwatch: {error}", file=sys.stderr, flush=True)
+    elif isinstance(error, KafkaError):
+        print(f"streamwatch: Kafka: {error!r}; a restart goes on where this ended", file=sys.stderr, flush=True)
     else:
         log.error("streamwatch: the worker ends", exc_info=error)
     os._exit(getattr(error, "exit_code", 1))

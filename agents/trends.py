@@ -16,11 +16,13 @@ from aiokafka.errors import KafkaError
 from streamwatch.agents.context import Context, log
 from streamwatch.agents.kafka import group_options
 from streamwatch.agents.offsets import GroupOffsets
+from streamwatch.alerting.store import AlertStore
 from streamwatch.channels import SOURCES, channel
 from streamwatch.codec import decode
 from streamwatch.errors import RecreatedChannel, RejectError, StaleState, StoreUnavailable
 from streamwatch.records import Classified
-from streamwatch.trends.store import RedisStore, oldest_kept_ms
+from streamwatch.timeline import DAY_MS
+from streamwatch.trends.store import RedisStore
 from streamwatch.trends.writer import PartitionWriter
 
 MAX_RECORDS = 4000
@@ -51,6 +53,7 @@ class TrendWriter(ConsumerRebalanceListener):
             fetch_max_wait_ms=context.settings.fetch_wait_ms,
             **group_options(context.settings),
         )
+        self._asked: dict[TopicPartition, tuple[dict[str, int], int]] = {}
         self._last_retention = time.monotonic()
 
     # -- group
@@ -58,6 +61,7 @@ class TrendWriter(ConsumerRebalanceListener):
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         """Forget them: the next owner reads where Redis says."""
         self._writers.clear()
+        self._asked.clear()
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         """Seek each to what Redis says."""
@@ -95,6 +99,10 @@ class TrendWriter(ConsumerRebalanceListener):
         if self._writers.get(tp) is writer:
             self._consumer.seek(tp, writer.position)
 
+    def positions(self) -> dict[TopicPartition, int]:
+        """The next offset of `classified` that each partition of this worker applies."""
+        return {tp: writer.position for tp, writer in self._writers.items()}
+
     # -- life
 
     async def run(self) -> None:
@@ -119,13 +127,13 @@ class TrendWriter(ConsumerRebalanceListener):
     async def _take(self, tp: TopicPartition, records: Sequence[Any]) -> None:
         writer = self._writers.get(tp)
         if writer is None:
-            return
+            return  # assigned, but not yet sought to where Redis stands: the seek brings these again
         batch = [(r.offset, _record(r.value)) for r in records if r.offset >= writer.position]
-        known = [(offset, record) for offset, record in batch if record is not None]
-        if not known:
+        if not batch:
             return
         try:
-            await writer.take(known)
+            if await self._continues(tp, writer, batch[0][0]):
+                await writer.take(batch)
         except StaleState as error:
             log.info("%s: reading it again", error)
             await self._reload(tp, writer)
@@ -133,6 +141,17 @@ class TrendWriter(ConsumerRebalanceListener):
             log.warning("%s; trying again every %g s", error, STORE_RETRY_S)
             await asyncio.sleep(STORE_RETRY_S)
             await self._reload(tp, writer)
+
+    async def _continues(self, tp: TopicPartition, writer: PartitionWriter, first: int) -> bool:
+        """Whether a batch that begins at `first` goes on where the writer stands; if not, the log is read from there.
+
+        Between an assignment and its seek the consumer reads from somewhere else. What it read would stand behind a hole
+        that only a quiet moment heals. Nothing is missing where the log begins behind the writer.
+        """
+        if first == writer.position or await self._offsets.log_start(tp) > writer.position:
+            return True
+        self._seek(tp, writer)
+        return False
 
     # -- when there is time
 
@@ -156,13 +175,17 @@ class TrendWriter(ConsumerRebalanceListener):
         await self._show_lag()
 
     async def _settle(self, tp: TopicPartition, writer: PartitionWriter) -> None:
-        """Look whether a hole stays: the group's commit first, then the log's end."""
-        committed = {name: await self._committed(name, tp.partition) for name in SOURCES}
-        end = (await self._offsets.end_offsets([tp]))[tp]
-        if writer.position < end:
+        """Look whether a hole stays: the group's commit and the log's end at one look, the writer past that end at a
+        later one. So it is judged under traffic too, where the writer never stands at the newest end."""
+        asked = self._asked.pop(tp, None)
+        if asked is None:
+            committed = {name: await self._committed(name, tp.partition) for name in SOURCES}
+            self._asked[tp] = committed, (await self._offsets.end_offsets([tp]))[tp]
             return
-        start = (await self._consumer.beginning_offsets([tp]))[tp]
-        if await writer.settle(committed, start):
+        committed, end = asked
+        if writer.position < end:
+            self._asked[tp] = asked
+        elif await writer.settle(committed, await self._offsets.log_start(tp)):
             self._seek(tp, writer)
 
     async def _committed(self, name: str, partition: int) -> int:
@@ -172,10 +195,9 @@ class TrendWriter(ConsumerRebalanceListener):
         if time.monotonic() - self._last_retention < RETENTION_S:
             return
         self._last_retention = time.monotonic()
-        for tp, writer in list(self._writers.items()):
-            oldest = oldest_kept_ms(writer.state, self._settings.retention_days)
-            if oldest is not None:
-                await self._stores[tp].drop_older_than(oldest)
+        closed_ms = await AlertStore(self._context.redis, self._settings.prefix, 0).closed_ms()
+        for tp in list(self._writers):
+            await self._stores[tp].drop_older_than(closed_ms - self._settings.retention_days * DAY_MS)
 
     async def _show_lag(self) -> None:
         mine = {tp: w.position for tp, w in self._writers.items() if tp in self._consumer.assignment()}

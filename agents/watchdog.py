@@ -1,4 +1,4 @@
-"""Ends the worker when a source partition has unread documents and nothing moves: consumers can stall silently."""
+"""Ends the worker when a partition has something to do and does not move: consumers can stall silently."""
 
 import asyncio
 import time
@@ -10,6 +10,7 @@ from aiokafka.errors import KafkaError
 from streamwatch.agents.classify import Runs
 from streamwatch.agents.context import Context, log
 from streamwatch.agents.offsets import GroupOffsets
+from streamwatch.agents.trends import TrendWriter
 from streamwatch.errors import FatalError
 
 LOOK_S = 5.0
@@ -18,12 +19,17 @@ STALLED_S = 120.0
 
 
 class Watchdog:
-    """Compares the end of each assigned source partition with its run's position."""
+    """Compares the end of each partition that this worker holds with how far it has come.
 
-    def __init__(self, context: Context, app: Any, runs: Runs, offsets: GroupOffsets) -> None:
+    For a source that is the offset up to which records are acknowledged, not only taken: a hung engine or a produce that
+    fails for ever is a stall too. For `classified` it is what the store has.
+    """
+
+    def __init__(self, context: Context, app: Any, runs: Runs, writer: TrendWriter, offsets: GroupOffsets) -> None:
         self._context = context
         self._app = app
         self._runs = runs
+        self._writer = writer
         self._offsets = offsets
         self._moved: dict[TopicPartition, tuple[int, float]] = {}
 
@@ -32,21 +38,35 @@ class Watchdog:
         while True:
             await asyncio.sleep(LOOK_S)
             try:
-                await self._look(time.monotonic())
+                await self.look(time.monotonic())
             except KafkaError as error:
                 log.debug("watchdog: %s", error)
 
-    async def _look(self, now: float) -> None:
-        sources = set(self._context.source_channels)
-        assigned = [
-            TopicPartition(tp.topic, tp.partition) for tp in self._app.consumer.assignment() if tp.topic in sources
-        ]
-        ends = await self._offsets.end_offsets(assigned) if assigned else {}
-        positions = self._runs.positions()
+    async def look(self, now: float) -> None:
+        """Raise `FatalError` when a partition has had something to do for long and has not moved."""
+        positions = await self._source_positions() | self._writer.positions()
+        ends = await self._offsets.end_offsets(positions) if positions else {}
+        self._moved = {tp: seen for tp, seen in self._moved.items() if tp in positions}
         for tp, end in ends.items():
-            position = positions.get(tp, 0)
+            position = positions[tp]
             last, since = self._moved.get(tp, (-1, now))
             if position >= end or position != last:
                 self._moved[tp] = (position, now)
             elif now - since > STALLED_S:
                 raise FatalError(f"{tp.topic}/{tp.partition}: stands at {position} of {end} for {now - since:.0f} s")
+
+    async def _source_positions(self) -> dict[TopicPartition, int]:
+        """Of the assigned sources. One without a run has had no record since it was assigned: it stands at its commit."""
+        sources = set(self._context.source_channels)
+        released = self._runs.committable()
+        positions = {}
+        for tp in self._app.consumer.assignment():
+            if tp.topic in sources:
+                part = TopicPartition(tp.topic, tp.partition)
+                positions[part] = released[part] if part in released else await self._committed(part)
+        return positions
+
+    async def _committed(self, tp: TopicPartition) -> int:
+        committed = await self._offsets.committed(tp)
+        start = await self._offsets.log_start(tp)
+        return start if committed is None else max(committed, start)

@@ -74,7 +74,7 @@ class Settings(BaseSettings):
 
     # -- documents
     max_document_bytes: Annotated[int, Field(ge=1024)] = Field(1_048_576, description="A larger record goes to dead-letter")
-    max_text_chars: Annotated[int, Field(ge=280)] = Field(20_000, description="A longer text is cut here before it is classified and stored")
+    max_text_chars: Annotated[int, Field(ge=280, le=100_000)] = Field(20_000, description="A longer text is cut here before it is classified and stored")
     earliest: str = Field("2000-01-01T00:00:00Z", description="A document dated before this goes to dead-letter (a clock at 1970)")
     max_ahead_s: Annotated[int, Field(ge=0)] = Field(600, description="A document dated further after its arrival than this goes to dead-letter")
 

@@ -24,6 +24,20 @@ _PASSING = (
 )
 
 
+_PASSING_CODES = (
+    "OOM",
+    "MISCONF",
+    "NOREPLICAS",
+    "LOADING",
+    "MASTERDOWN",
+    "CLUSTERDOWN",
+    "TRYAGAIN",
+    "READONLY",
+    "BUSY",
+)
+"""The same where they come out of a script, whose error has another beginning, or have no class of their own."""
+
+
 @contextmanager
 def answering() -> Iterator[None]:
     """Map errors of Redis: what passes becomes `StoreUnavailable`, anything else `FatalError`."""
@@ -32,4 +46,6 @@ def answering() -> Iterator[None]:
     except _PASSING as error:
         raise StoreUnavailable(f"Redis does not answer: {error}") from error
     except redis.exceptions.RedisError as error:
+        if any(code in str(error).split() or f"-{code}" in str(error) for code in _PASSING_CODES):
+            raise StoreUnavailable(f"Redis cannot write now: {error}") from error
         raise FatalError(f"Redis refuses what we ask: {error}") from error

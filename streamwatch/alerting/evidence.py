@@ -17,6 +17,8 @@ from streamwatch.timeline import from_ms
 
 SHOWN = 8
 """Documents of an alert at most: five must be there when five exist, more than a screen is not read."""
+SHOWN_CHARS = 2000
+"""Of a document in an alert: a record of the alert channel stays far below what a broker takes."""
 N_TERMS = 8
 NEAR_COPY = 0.7
 """Two texts that share this part of their words show the same thing."""
@@ -81,7 +83,7 @@ def _document(ref: Reference, record: Classified) -> EvidenceDocument:
     probabilities = record.prediction.sentiment.probabilities if record.prediction else {}
     return EvidenceDocument(
         id=record.id,
-        text=record.text,
+        text=record.text[:SHOWN_CHARS],
         published_at=from_ms(record.published_ms),
         sentiment=ref.sentiment,
         p_negative=probabilities.get("negative"),

@@ -11,6 +11,7 @@ only keeps two workers from doing the same work.
     sw:{eval}:lease      string who evaluates
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Any
@@ -21,12 +22,14 @@ from redis.asyncio import Redis
 
 from streamwatch.alerting.transition import Changes, EvaluatorState
 from streamwatch.codec import decode, encode
-from streamwatch.errors import StaleState
+from streamwatch.errors import RejectError, StaleState
 from streamwatch.records import Alert
 from streamwatch.redis_errors import answering
 from streamwatch.trends.entry import Entry
 from streamwatch.trends.keys import Keys
 from streamwatch.trends.store import MAX_ARGUMENTS
+
+log = logging.getLogger(__name__)
 
 ENTRIES_KEPT_MS = 3_600_000
 """Entries stay this long behind the last closed bucket, so that what came too late is seen and counted as missed."""
@@ -83,6 +86,11 @@ class AlertStore:
             closed, epoch = await self._redis.hmget(self._head, "closed", "epoch")
         return int(closed or -1) == closed_until_ms and (epoch or b"").decode() == self.epoch
 
+    async def closed_ms(self) -> int:
+        """How far event time was evaluated, −1 before the first bucket."""
+        with answering():
+            return int(await self._redis.hget(self._head, "closed") or -1)
+
     async def open_buckets(self, from_ms: int, until_ms: int) -> list[int]:
         """Starts of the buckets in [from, until) that hold entries in some partition, in order."""
         pipe = self._redis.pipeline(transaction=False)
@@ -91,6 +99,23 @@ class AlertStore:
         with answering():
             answers = await pipe.execute()
         return sorted({int(bucket) for answer in answers for bucket in answer})
+
+    async def at_most(self, buckets: Sequence[int], n_entries: int) -> list[int]:
+        """The first of `buckets`, at least one, that together hold no more than `n_entries`."""
+        pipe = self._redis.pipeline(transaction=False)
+        for bucket in buckets:
+            for keys in self._partitions:
+                pipe.llen(keys.entries(bucket))
+        with answering():
+            lengths = await pipe.execute()
+        n, total = len(self._partitions), 0
+        few: list[int] = []
+        for i, bucket in enumerate(buckets):
+            total += sum(lengths[i * n : (i + 1) * n])
+            if few and total > n_entries:
+                break
+            few.append(bucket)
+        return few
 
     async def entries(self, buckets: Sequence[int]) -> list[tuple[int, list[Entry]]]:
         """The entries of each bucket, merged over the partitions."""
@@ -140,9 +165,17 @@ class AlertStore:
         self.epoch = epoch
 
     async def outbox(self) -> list[tuple[bytes, Alert]]:
-        """Alerts to send, oldest first, with the bytes that `sent` takes."""
+        """Alerts to send, oldest first, with the bytes that `sent` takes. What another version left unreadable goes."""
         with answering():
-            return [(raw, decode(raw, Alert)) for raw in await self._redis.lrange(f"{self._base}outbox", 0, -1)]
+            everything = await self._redis.lrange(f"{self._base}outbox", 0, -1)
+        readable = []
+        for raw in everything:
+            try:
+                readable.append((raw, decode(raw, Alert)))
+            except RejectError as error:
+                log.error("an alert in the outbox cannot be read and is dropped: %s", error)
+                await self.sent(raw)
+        return readable
 
     async def sent(self, raw: bytes) -> None:
         """Take one alert out of the outbox."""
@@ -180,6 +213,7 @@ class AlertStore:
             pipe = self._redis.pipeline(transaction=False)
             pipe.hdel(f"{self._base}evaluated", *buckets)
             if n_missed:
+                log.error("%d documents came after their bucket had closed: nothing was detected on them", n_missed)
                 pipe.hincrby(self._head, "missed", n_missed)
             await pipe.execute()
 

@@ -10,7 +10,7 @@ from streamwatch.demo.figures import Figures
 from streamwatch.records import Alert
 
 
-def report(figures: Figures, alerts: Sequence[Alert], seconds: float, missed: int, model: str) -> dict[str, Any]:
+def report(figures: Figures, alerts: Sequence[Alert], seconds: float, missed: int | None, model: str) -> dict[str, Any]:
     """The report as it is written.
 
     `consumed` = `classified` + `duplicates` + `dead_lettered`, and `counted` + `redelivered` + `expired` = `classified`

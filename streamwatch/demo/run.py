@@ -34,7 +34,7 @@ class Outcome:
     figures: Figures
     alerts: list[Alert]
     seconds: float
-    missed: int
+    missed: int | None
     interrupted: bool = False
 
 
@@ -117,8 +117,8 @@ def _watch(
         time.sleep(LOOK_S)
 
 
-def _missed(settings: Settings, figures: Figures) -> int:
-    """Documents that met a closed bucket."""
+def _missed(settings: Settings, figures: Figures) -> int | None:
+    """Documents that met a closed bucket; None where Redis cannot say."""
     import asyncio
 
     from redis.asyncio import Redis
@@ -133,4 +133,4 @@ def _missed(settings: Settings, figures: Figures) -> int:
     try:
         return asyncio.run(ask())
     except StreamwatchError:
-        return 0
+        return None

@@ -80,13 +80,15 @@ class Delta:
     totals: Counter[str] = field(default_factory=Counter)
 
 
-def admit(state: PartitionState, records: Iterable[tuple[int, Classified]]) -> Admission:
-    """Judge `records` (offset in `classified`, record), in log order, against `state`."""
+def admit(state: PartitionState, records: Iterable[tuple[int, Classified | None]]) -> Admission:
+    """Judge `records` (offset in `classified`, record), in log order, against `state`; None is none of ours."""
     sources = dict(state.sources)
     outcome = Admission([], state)
     applied = state.applied
     for offset, record in records:
         applied = offset + 1
+        if record is None:
+            continue
         source = sources.get(record.source_channel, SourceState())
         verdict = judge(source.fence, record.source_offset, record.follows)
         if verdict is Verdict.COUNT:

@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 
 from streamwatch.errors import StaleState
 from streamwatch.redis_errors import answering
-from streamwatch.timeline import DAY_MS, HOUR_MS
+from streamwatch.timeline import HOUR_MS
 from streamwatch.trends.counting import Admitted, Delta, PartitionState, SourceState, id_generation
 from streamwatch.trends.keys import Keys, hour_and_index
 
@@ -168,9 +168,3 @@ def _forgotten(before: PartitionState, delta: Delta, horizon_ms: int) -> list[st
             existing |= {old.arrival_ms // horizon_ms, old.arrival_ms // horizon_ms - 1}
         names += [f"i:{channel}:{generation}" for generation in sorted(existing) if generation < now - 1]
     return names
-
-
-def oldest_kept_ms(state: PartitionState, retention_days: int) -> int | None:
-    """Event time before which windows may go: the newest arrival of the slowest source, minus the retention."""
-    arrivals = [s.arrival_ms for s in state.sources.values() if s.arrival_ms is not None]
-    return min(arrivals) - retention_days * DAY_MS if arrivals else None

@@ -83,7 +83,7 @@ class PartitionWriter:
             self._read_again.clear()
         return differs
 
-    async def take(self, records: Sequence[tuple[int, Classified]]) -> Delta:
+    async def take(self, records: Sequence[tuple[int, Classified | None]]) -> Delta:
         """Apply `records`, which begin at `position`. Raises `StaleState` and `StoreUnavailable`; then nothing was applied."""
         admission = admit(self.state, records)
         known = await self._store.known(admission.admitted, self._horizon_ms)
