@@ -17,6 +17,7 @@ from kafka import TopicPartition
 
 from streamwatch import broker, channels
 from streamwatch.bench.documents import different, document
+from streamwatch.bench.records import parts_of, records_of
 from streamwatch.codec import decode
 from streamwatch.commands.alert_log import to_alert
 from streamwatch.config import Settings, load
@@ -104,41 +105,24 @@ def _until(worker: Worker, done: Callable[[], bool]) -> None:
         time.sleep(0.2)
 
 
-def _parts(settings: Settings, name: str) -> list[TopicPartition]:
-    full = channels.channel(settings, name)
-    return [TopicPartition(full, p) for p in range(channels.partitions_of(settings, [name])[full])]
-
-
 def _ends(settings: Settings) -> dict[TopicPartition, int]:
     with broker.consumer(settings) as reader:
         ends: dict[TopicPartition, int] = reader.end_offsets(
-            [part for name in ("social", "classified", "alerts") for part in _parts(settings, name)]
+            [part for name in ("social", "classified", "alerts") for part in parts_of(settings, name)]
         )
         return ends
 
 
-def _records(settings: Settings, name: str, start: dict[TopicPartition, int]) -> Iterator[Any]:
-    with broker.consumer(settings) as reader:
-        parts = _parts(settings, name)
-        reader.assign(parts)
-        ends = reader.end_offsets(parts)
-        for part in parts:
-            reader.seek(part, start[part])
-        while any(reader.position(part) < ends[part] for part in parts):
-            for batch in reader.poll(500).values():
-                yield from batch
-
-
 def _latencies(settings: Settings, before: dict[TopicPartition, int]) -> dict[str, Any]:
-    arrived = {(r.partition, r.offset): r.timestamp for r in _records(settings, "social", before)}
+    arrived = {(r.partition, r.offset): r.timestamp for r in records_of(settings, "social", before)}
     classified = []
-    for record in _records(settings, "classified", before):
+    for record in records_of(settings, "classified", before):
         source = decode(record.value, Classified)
         at = arrived.get((source.source_partition, source.source_offset))
         if at is not None:
             classified.append((record.timestamp - at) / 1000)
     times = sorted(arrived.values())
-    alerts = [_alert_latency(r, times, settings.lateness_s) for r in _records(settings, "alerts", before) if r.value]
+    alerts = [_alert_latency(r, times, settings.lateness_s) for r in records_of(settings, "alerts", before) if r.value]
     return {"classified": _summary(classified), "alert": _summary([a for a in alerts if a is not None])}
 
 
