@@ -34,8 +34,14 @@ class MemoryStore:
         vars(self).update(copy.deepcopy(snapshot))
 
     async def load(self) -> PartitionState:
-        """The state as it is now."""
+        """The state as it is now; an empty store gets its epoch here."""
+        if not self.state.epoch:
+            self.state = msgspec.structs.replace(self.state, epoch=self._new_epoch())
         return self.state
+
+    def _new_epoch(self) -> str:
+        self._n_epochs += 1
+        return f"e{self._n_epochs}"
 
     async def known(self, items: Sequence[Admitted], horizon_ms: int) -> set[tuple[str, int, str]]:
         """Which ids were counted already."""
@@ -51,9 +57,7 @@ class MemoryStore:
         """Write all of `delta` if the store stands at `before`."""
         if (self.state.applied, self.state.epoch) != (before.applied, before.epoch):
             raise StaleState("moved")
-        if not delta.after.epoch:
-            self._n_epochs += 1
-        self.state = msgspec.structs.replace(delta.after, epoch=delta.after.epoch or f"e{self._n_epochs}")
+        self.state = msgspec.structs.replace(delta.after, epoch=delta.after.epoch or self._new_epoch())
         for key, counts in delta.windows.items():
             held = self.windows.setdefault(key, [0, 0, 0])
             self.windows[key] = [a + b for a, b in zip(held, counts, strict=True)]

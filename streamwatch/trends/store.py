@@ -53,9 +53,16 @@ class RedisStore:
         self._apply = redis.register_script(script_text("apply.lua"))
 
     async def load(self) -> PartitionState:
-        """The state as Redis has it; an empty store gives offset 0 and no epoch. Raises `StoreUnavailable`."""
+        """The state as Redis has it. Raises `StoreUnavailable`.
+
+        An empty store gets its epoch here, when it is first looked at: a writer that saw it empty before a wipe must not
+        take the next empty one for the same.
+        """
+        pipe = self._redis.pipeline(transaction=False)
+        pipe.hsetnx(self.keys.state, "epoch", _new_epoch())
+        pipe.hgetall(self.keys.state)
         with answering():
-            return parse_state(await self._redis.hgetall(self.keys.state))
+            return parse_state((await pipe.execute())[1])
 
     async def known(self, items: Sequence[Admitted], horizon_ms: int) -> set[tuple[str, int, str]]:
         """Which ids of `items` were counted within the horizon: (channel, generation, id hash)."""
@@ -77,7 +84,7 @@ class RedisStore:
     async def apply(self, before: PartitionState, delta: Delta, horizon_ms: int) -> PartitionState:
         """Write `delta` if the store still stands at `before`; the new state. Raises `StaleState`, `StoreUnavailable`."""
         after = delta.after
-        epoch = after.epoch or uuid4().hex[:12]
+        epoch = after.epoch or _new_epoch()
         batch = {
             "expected_applied": before.applied,
             "expected_epoch": before.epoch,
@@ -117,6 +124,10 @@ class RedisStore:
         pipe.zrem(self.keys.hours, *members)
         with answering():
             await pipe.execute()
+
+
+def _new_epoch() -> str:
+    return uuid4().hex[:12]
 
 
 def parse_state(fields: Any) -> PartitionState:

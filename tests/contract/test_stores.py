@@ -149,12 +149,27 @@ def test_the_epoch_changes_with_a_wipe_so_that_the_same_offset_is_not_the_same_s
             before, after = writer_of(subject.store), writer_of(subject.store)
             await before.take(numbered([document(n) for n in range(3)]))
             await subject.wipe()
-            assert await subject.store.load() == PartitionState()
+            assert (await subject.store.load()).sources == {}
+            await after.reload()
             await after.take(numbered([document(n) for n in range(3)]))
             assert after.position == before.position
             with pytest.raises(StaleState):
                 await before.take(numbered([document(3)], 3))
             assert await subject.totals() == {"classified": 3, "counted": 3}
+
+    asyncio.run(check())
+
+
+def test_a_writer_that_saw_the_store_empty_before_a_wipe_is_refused_after_it(opened: Any) -> None:
+    async def check() -> None:
+        async with opened() as subject:
+            zombie, writer = writer_of(subject.store), writer_of(subject.store)
+            await zombie.reload()
+            await writer.reload()
+            await writer.take(numbered([document(n) for n in range(3)]))
+            await subject.wipe()
+            with pytest.raises(StaleState):
+                await zombie.take(numbered([document(n) for n in range(2)]))
 
     asyncio.run(check())
 
