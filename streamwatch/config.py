@@ -87,7 +87,6 @@ class Settings(BaseSettings):
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where the model runs; auto: the GPU where there is one")
     threads: Annotated[int, Field(ge=0)] = Field(0, description="Torch threads; 0: the number of cores")
     batch_tokens: Annotated[int, Field(ge=128)] = Field(4096, description="Tokens of one batch, padding included")
-    batch_latency_ms: Annotated[int, Field(ge=0)] = Field(20, description="How long a document waits for others to fill its batch")
 
     # -- time
     lateness_s: Annotated[int, Field(ge=0)] = Field(30, description="How far the watermark stays behind the newest arrival")
