@@ -6,6 +6,7 @@
 """
 
 import secrets
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,10 @@ from streamwatch.embedded import RedisServer, Tansu, embedded_settings
 
 # Doctests are looked for in every module, and two modules of one name cannot be imported; fixtures have none.
 collect_ignore_glob = ["conftest.py", "*/conftest.py"]
+
+
+# Started in the background by a shell, we ignore SIGINT, and so would every program that a test starts and interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @dataclass(frozen=True)
