@@ -7,40 +7,18 @@ import json
 import os
 import resource
 import sys
-import tempfile
 import time
 from typing import Any
 
-import faust
-
+from streamwatch.agents.faust_app import new_app
 from streamwatch.channels import channel
 from streamwatch.config import load
-
-
-class _NoWeb(faust.App.BootStrategy):
-    enable_web = False
-
-
-class _App(faust.App):
-    BootStrategy = _NoWeb
 
 
 def main(n_events: int) -> None:
     """Consume `n_events` and end the process."""
     settings = load()
-    app = _App(
-        f"{settings.prefix}bare-faust",
-        broker=settings.broker,
-        store="memory://",
-        datadir=tempfile.gettempdir(),
-        topic_disable_leader=True,
-        topic_allow_declare=False,
-        consumer_auto_offset_reset="earliest",
-        broker_session_timeout=settings.session_timeout_s,
-        broker_heartbeat_interval=settings.heartbeat_s,
-        stream_wait_empty=False,
-        stream_buffer_maxsize=8192,
-    )
+    app = new_app(settings, f"{settings.prefix}bare-faust")
     source = app.topic(channel(settings, "social"), value_serializer="raw", key_serializer="raw", value_type=bytes)
 
     @app.agent(source)
