@@ -41,8 +41,6 @@ STEP_ENTRIES = 50_000
 progress and its memory."""
 FORGET_S = 30.0
 EVIDENCE_S = 10.0
-SHORT_S = 5.0
-"""How long a source must seem shorter than what was counted of it: a broker that has just become leader may not know."""
 EVIDENCE_BYTES = 128 * 1024
 """One read of evidence: some two hundred records, an hour of a busy series."""
 

@@ -18,7 +18,6 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from streamwatch.errors import ConfigError
-from streamwatch.timeline import WEEK_MS
 
 BUCKET_MS = 10_000
 """The smallest window kept. Fixed: it is the grain of everything stored."""
@@ -126,11 +125,6 @@ class Settings(BaseSettings):
     def bootstrap(self) -> str:
         """The broker as Kafka clients want it."""
         return self.broker.removeprefix("kafka://")
-
-    @property
-    def buckets_per_week(self) -> float:
-        """Detection buckets in a week."""
-        return WEEK_MS / (self.detection_bucket_s * 1000)
 
 
 def load(**overrides: Any) -> Settings:

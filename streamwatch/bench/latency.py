@@ -35,7 +35,6 @@ HISTORY_MS = 3 * DAY_MS
 HISTORY_PER_HOUR = 2
 """Documents of each company in an hour of the history."""
 BURST_EVERY_S = 4.0
-BURST_DOCUMENTS = 30
 P_NEGATIVE = 0.2
 LIMIT_S = 300.0
 

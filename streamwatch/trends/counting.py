@@ -59,7 +59,6 @@ class Admission:
 
     admitted: list[Admitted]
     after: PartitionState
-    copies: int = 0
     holes: dict[str, int] = field(default_factory=dict)
     """By source channel, the smallest `follows` above the fence, where the fence kept records out for a hole."""
 
@@ -96,9 +95,7 @@ def admit(state: PartitionState, records: Iterable[tuple[int, Classified | None]
             sources[record.source_channel] = moved
             assert moved.arrival_ms is not None
             outcome.admitted.append(Admitted(offset, record, moved.arrival_ms, text_hash(record.id)))
-        elif verdict is Verdict.COPY:
-            outcome.copies += 1
-        else:
+        elif verdict is Verdict.HOLE:
             smallest = outcome.holes.get(record.source_channel, record.follows)
             outcome.holes[record.source_channel] = min(smallest, record.follows)
     outcome.after = PartitionState(applied, state.epoch, sources)

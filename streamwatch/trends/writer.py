@@ -61,7 +61,6 @@ class PartitionWriter:
         self._holes: dict[str, int] = {}
         self._read_again: dict[str, int] = {}
         self.state = PartitionState()
-        self.n_copies = 0
 
     @property
     def position(self) -> int:
@@ -89,7 +88,6 @@ class PartitionWriter:
         known = await self._store.known(admission.admitted, self._horizon_ms)
         delta = count(admission, known, self._settings, self._store.partition)
         self.state = await self._store.apply(self.state, delta, self._horizon_ms)
-        self.n_copies += admission.copies
         for item in admission.admitted:
             self._holes.pop(item.record.source_channel, None)
         for channel, follows in admission.holes.items():

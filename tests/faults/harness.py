@@ -17,6 +17,7 @@ from kafka import TopicPartition
 
 from streamwatch import broker, channels
 from streamwatch.config import BUCKET_MS, Settings
+from streamwatch.demo.worker import environment
 from streamwatch.embedded import launch
 from streamwatch.sources.replay import Options, Totals, replay
 from streamwatch.sources.row import Row
@@ -26,11 +27,6 @@ from .oracle import Windows
 LOOK_S = 0.05
 LOG_LEVEL = os.environ.get("STREAMWATCH_TEST_LOG_LEVEL", "warn")
 """Of the workers: `info` shows each rebalance, when a test has to be understood."""
-
-
-def environment(settings: Settings) -> dict[str, str]:
-    """The settings as a worker reads them."""
-    return {f"STREAMWATCH_{name.upper()}": str(value) for name, value in settings.model_dump().items()}
 
 
 class Worker:

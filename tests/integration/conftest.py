@@ -12,6 +12,7 @@ from kafka import TopicPartition
 
 from streamwatch import broker, channels
 from streamwatch.config import Settings
+from streamwatch.demo.worker import environment
 
 COMMAND = (sys.executable, "-c", "from streamwatch.cli import main; main()")
 
@@ -31,7 +32,7 @@ def start_command() -> Iterator[StartCommand]:
     started: list[subprocess.Popen[str]] = []
 
     def start(settings: Settings, *arguments: str) -> subprocess.Popen[str]:
-        named = {f"STREAMWATCH_{name.upper()}": str(value) for name, value in settings.model_dump().items()}
+        named = environment(settings)
         process = subprocess.Popen(
             [*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | named
         )

@@ -11,6 +11,7 @@ from kafka import KafkaConsumer, TopicPartition
 
 from streamwatch import broker, channels
 from streamwatch.config import Settings, load
+from streamwatch.demo.worker import environment
 from streamwatch.embedded.server import free_port
 from streamwatch.errors import BrokerUnavailable, ConfigError, FatalError
 
@@ -22,7 +23,7 @@ def with_(settings: Settings, **changes: Any) -> Settings:
 
 def run_cli(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]:
     """`streamwatch …` as a user runs it, with the settings in its environment."""
-    named = {f"STREAMWATCH_{name.upper()}": str(value) for name, value in settings.model_dump().items()}
+    named = environment(settings)
     return subprocess.run(
         [sys.executable, "-c", "from streamwatch.cli import main; main()", *arguments],
         capture_output=True, text=True, check=False, env=os.environ | named, timeout=60,

@@ -7,11 +7,12 @@ import sys
 from streamwatch import broker, channels
 from streamwatch.codec import encode
 from streamwatch.config import Settings
+from streamwatch.demo.worker import environment
 from streamwatch.records import DeadLetter
 
 
 def run_list(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]:
-    named = {f"STREAMWATCH_{name.upper()}": str(value) for name, value in settings.model_dump().items()}
+    named = environment(settings)
     command = [sys.executable, "-m", "streamwatch", "dead-letter", "list", *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | named, timeout=60)
 
