@@ -19,7 +19,8 @@ Sentiment = Literal["negative", "neutral", "positive"]
 SENTIMENTS: tuple[Sentiment, ...] = ("negative", "neutral", "positive")
 Outcome = Literal["classified", "duplicate", "dead_lettered", "marker"]
 AlertState = Literal["pending", "firing", "resolved"]
-AlertKind = Literal["negative_share", "negative_volume"]
+AlertKind = Literal["negative_share", "negative_volume", "stalled"]
+Resolution = Literal["", "recovered", "new_level", "withdrawn", "lost_history"]
 Severity = Literal["info", "warning", "critical"]
 
 Id = Annotated[str, Meta(min_length=1, max_length=256)]
@@ -173,11 +174,35 @@ class Evidence(Record, frozen=True, kw_only=True):
     n_copies: int = 0
 
 
-class Alert(Record, frozen=True, kw_only=True):
-    """One state of one episode. `id` is a hash of rule, series, kind and onset, so that a replay gives the same.
+class Member(Record, frozen=True, kw_only=True):
+    """One series of an incident, when its test crossed, and what it counts now.
 
-    `n` and `k` count documents and negatives since the onset's window began; `p0` is the expected share with its
-    interval; `score` ≥ `threshold` is why it fired: the e-value of the test, and the run length that it promises.
+    `id` is a hash of rule, series, kind and onset, as an alert's. A member that has gone calm stays, with `firing` false,
+    until the whole incident is resolved.
+    """
+
+    id: str
+    series: str
+    kind: AlertKind
+    onset: Instant
+    firing: bool
+    n: int
+    k: int
+    k_expected: float
+    lift: float
+    score: float
+
+
+class Alert(Record, frozen=True, kw_only=True):
+    """One state of one incident: the series that fired first, and the others that tell of the same documents.
+
+    `id` is a hash of rule, series, kind and onset, so that a replay gives the same. `n` and `k` count documents and
+    negatives since the onset's window began; `p0` is the expected share with its interval; `score` ≥ `threshold` is why
+    it fired: the e-value of the test, and the run length that it promises. `members` are the other series (grouping and
+    inhibition, by the rules file); `labels` and `routes` are the rule's.
+
+    `pending` comes only of a rule with `for`; it becomes `firing`, or is `resolved` as `withdrawn`. `stalled` is about a
+    channel that is silent, and counts no documents.
     """
 
     schema: Literal["alert.v1"] = "alert.v1"
@@ -202,7 +227,10 @@ class Alert(Record, frozen=True, kw_only=True):
     score: float
     threshold: float
     evidence: Evidence
-    resolution: Literal["", "recovered", "new_level", "max_firing"] = ""
+    members: tuple[Member, ...] = ()
+    labels: dict[str, str] = {}
+    routes: tuple[str, ...] = ()
+    resolution: Resolution = ""
     model: str = ""
     detector: str = ""
 
