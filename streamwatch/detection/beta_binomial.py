@@ -12,15 +12,42 @@ Examples:
     2.611
     >>> log_likelihood_ratio(0, 0, p0=0.4, p1=0.7, rho=0.02)
     0.0
+    >>> round(exp(log_upper_tail(2, 1, p=0.5, rho=1e-9)), 4)   # a fair coin, twice
+    0.75
+    >>> log_upper_tail(10, 0, p=0.4, rho=0.02)
+    0.0
 """
 
-from math import lgamma, sqrt
+from math import exp, lgamma, log, sqrt
+
+NEGLIGIBLE = 1e-9
+"""A tail is summed until a term is this part of it."""
 
 
 def log_likelihood_ratio(n: int, k: int, p0: float, p1: float, rho: float) -> float:
     """log BetaBinomial(k; n, p1, ρ) − log BetaBinomial(k; n, p0, ρ)."""
     size = 1.0 / rho - 1.0
     return _log_rising(n, k, p1, size) - _log_rising(n, k, p0, size)
+
+
+def log_upper_tail(n: int, k: int, p: float, rho: float) -> float:
+    """log P(K ≥ k), summed upwards from k by the ratio of neighbouring terms; 0 for k ≤ 0.
+
+    Meant for k above the mean, where the terms fall quickly.
+    """
+    if k <= 0:
+        return 0.0
+    size = 1.0 / rho - 1.0
+    a, b = p * size, (1 - p) * size
+    first = lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1) + _log_rising(n, k, p, size)
+    first -= lgamma(n + size) - lgamma(size)
+    total = term = 1.0
+    for i in range(k, n):
+        term *= (n - i) / (i + 1) * (i + a) / (n - i - 1 + b)
+        total += term
+        if term < NEGLIGIBLE * total:
+            break
+    return min(0.0, first + log(total))
 
 
 def sd(n: int, p: float, rho: float) -> float:

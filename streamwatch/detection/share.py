@@ -31,9 +31,10 @@ from math import inf, log
 import msgspec
 
 from streamwatch.detection import beta_binomial
+from streamwatch.detection.log_odds import times_odds
 from streamwatch.detection.reading import Reading
 from streamwatch.detection.settings import DetectionConfig
-from streamwatch.detection.share_baseline import ShareBaseline, times_odds
+from streamwatch.detection.share_baseline import ShareBaseline
 from streamwatch.detection.shiryaev_roberts import ShiryaevRoberts
 from streamwatch.records import AlertKind
 from streamwatch.timeline import DAY_MS, HOUR_MS, bucket_start
@@ -50,6 +51,10 @@ BACK_TO_USUAL = log(100.0)
 """An episode is calm when its latest documents speak 100 to 1 for the usual share against that of the onset."""
 SILENT_MS = 3 * HOUR_MS
 """It is calm too when nobody has written for so long."""
+TAIL_PART = 0.2
+"""Of the budget of false alarms: the test of one bucket alone; the e-detector has the rest."""
+TAIL_SD = 3.0
+"""The tail is computed from here on: below it cannot matter, and it costs a sum."""
 
 
 class ShareState(msgspec.Struct, array_like=True):
@@ -86,6 +91,7 @@ class ShareDetector:
         self.state = state or ShareState(ShareBaseline(), ShiryaevRoberts.fresh(len(ALTERNATIVES)))
         self.threshold = config.share_run_length
         self._log_threshold = log(self.threshold)
+        self._looks = config.detection_bucket_ms // config.bucket_ms
         self._hypotheses = self._hypothesise()
 
     @property
@@ -100,8 +106,13 @@ class ShareDetector:
 
     @property
     def log_e(self) -> float:
-        """log of the e-value, the open bucket included."""
-        return self.state.evidence.preview(self._log_ratios()) if self.warm else -inf
+        """log of the evidence, the open bucket included: at `log(threshold)` the budget of false alarms is reached.
+
+        The larger of the e-value, which has `1 − TAIL_PART` of the budget, and of what the open bucket says alone.
+        """
+        if not self.warm:
+            return -inf
+        return max(self.state.evidence.preview(self._log_ratios()) + log(1 - TAIL_PART), self._log_tail())
 
     @property
     def null(self) -> float:
@@ -150,9 +161,10 @@ class ShareDetector:
         n, k = state.window_n + state.open_n, state.window_k + state.open_k
         if state.firing:
             n, k = state.episode_n, state.episode_k
-        p0 = baseline.p
+        at_ms = state.open_ms
+        p0 = baseline.p(at_ms)
         window_ms = state.window_ms if state.window_n else state.open_ms
-        return Reading(window_ms, n, k, p0, baseline.lower(), baseline.upper(), n * p0, self.log_e)
+        return Reading(window_ms, n, k, p0, baseline.lower(at_ms), baseline.upper(at_ms), n * p0, self.log_e)
 
     def _open(self, opens_ms: int) -> None:
         state = self.state
@@ -173,7 +185,7 @@ class ShareDetector:
             ratios = self._log_ratios()
             state.evidence.close(ratios)
             self._date(ratios[DATING])
-        state.baseline.hold(state.open_n, state.open_k)
+        state.baseline.hold(state.open_n, state.open_k, state.open_ms, self.config.detection_bucket_ms)
         if not state.cusum or state.open_ms - state.window_ms > HELD_MS:
             state.baseline.settle(state.open_ms)
 
@@ -204,18 +216,31 @@ class ShareDetector:
         """Page's CUSUM of the usual share against that of the onset, over the buckets of the episode."""
         state, baseline = self.state, self.state.baseline
         ratio = beta_binomial.log_likelihood_ratio(
-            state.open_n, state.open_k, state.onset_share, baseline.p, baseline.rho
+            state.open_n, state.open_k, state.onset_share, baseline.p(state.open_ms), baseline.rho
         )
         state.recovery = max(0.0, state.recovery + ratio)
 
     def _log_ratios(self) -> tuple[float, ...]:
+        """Of the open bucket, to the power that neighbouring buckets' agreement leaves: see `variance_inflation`."""
         state = self.state
-        null, alternatives, rho = self._hypotheses
+        null, alternatives, rho, power = self._hypotheses
         n, k = state.open_n, state.open_k
-        return tuple(beta_binomial.log_likelihood_ratio(n, k, null, p1, rho) for p1 in alternatives)
+        return tuple(power * beta_binomial.log_likelihood_ratio(n, k, null, p1, rho) for p1 in alternatives)
 
-    def _hypothesise(self) -> tuple[float, tuple[float, ...], float]:
-        """Null, alternatives and ρ of the open bucket: a function of the baseline, which learns when one closes."""
-        baseline = self.state.baseline
-        null = times_odds(baseline.upper(), MARGIN)
-        return null, tuple(times_odds(null, times) for times in ALTERNATIVES), baseline.rho
+    def _log_tail(self) -> float:
+        """What the open bucket says alone: its part of the budget over the probability of so many negatives, divided by
+        how often a bucket is looked at.
+        """
+        state = self.state
+        null, _, rho, _ = self._hypotheses
+        n, k = state.open_n, state.open_k
+        if k - n * null < TAIL_SD * beta_binomial.sd(n, null, rho):
+            return -inf
+        return log(TAIL_PART / self._looks) - beta_binomial.log_upper_tail(n, k, null, rho)
+
+    def _hypothesise(self) -> tuple[float, tuple[float, ...], float, float]:
+        """Null, alternatives, ρ and power of the open bucket: a function of the baseline, which learns when one closes."""
+        baseline, at_ms = self.state.baseline, self.state.open_ms
+        null = times_odds(baseline.upper(at_ms), MARGIN)
+        alternatives = tuple(times_odds(null, times) for times in ALTERNATIVES)
+        return null, alternatives, baseline.rho_at(at_ms), 1 / baseline.inflation.factor

@@ -1,9 +1,13 @@
-"""The usual negative share of a series: a discounted Beta, how sure we are of it, and how much it wanders.
+"""The usual negative share of a series: a level, its shape over the week, how sure we are of it, and how much it wanders.
 
-Old documents weigh less by half every `HALF_LIFE_MS`. A bucket teaches at most `WINSOR_SD` standard deviations more
-than was expected, so that an incident moves its own baseline little. The overdispersion ρ is the intra-class
-correlation by moments, `Σ[(k − np)² − npq] / pq·Σn(n − 1)`, with a prior worth `PRIOR_PAIRS` pairs and a floor: a
-sample that happened to look binomial does not make the detector believe in coins.
+The level is a discounted Beta: documents weigh half after `HALF_LIFE_MS`. A bucket teaches at most `WINSOR_SD` standard
+deviations more than was expected, so that an incident moves its own baseline little. The shape over the week is a
+`WeekProfile`; a bucket teaches the level what is left after its hour's offset.
+
+Three things say how much shares differ for no reason. The overdispersion ρ, between buckets: the intra-class correlation by
+moments, `Σ[(k − np)² − npq] / pq·Σn(n − 1)`, with a prior worth `PRIOR_PAIRS` pairs and a floor, since a sample that happened to
+look binomial must not make the detector believe in coins. What is not known yet of the hour's offset, which counts as more
+overdispersion. And the variance inflation of neighbouring buckets.
 
 References: M. West, J. Harrison, "Bayesian forecasting and dynamic models" (1997), discounting; J. C. Kleinman,
 "Proportions with extraneous variance", JASA 68 (1973), the moments of ρ.
@@ -11,21 +15,24 @@ References: M. West, J. Harrison, "Bayesian forecasting and dynamic models" (199
 Examples:
     >>> baseline = ShareBaseline()
     >>> for minute in range(0, 3000, 5):
-    ...     baseline.hold(10, 3)
+    ...     baseline.hold(10, 3, minute * 60_000, 300_000)
     ...     baseline.settle(minute * 60_000)
-    >>> round(baseline.p, 2), baseline.upper() < 0.35
+    >>> round(baseline.p(0), 2), baseline.upper(0) < 0.35
     (0.3, True)
 """
 
-from math import exp, log, sqrt
+from math import sqrt
 
 import msgspec
 
 from streamwatch.detection import beta_binomial
-from streamwatch.timeline import DAY_MS
+from streamwatch.detection.log_odds import logistic, logit
+from streamwatch.detection.variance_inflation import VarianceInflation
+from streamwatch.detection.week_profile import WeekProfile
+from streamwatch.timeline import DAY_MS, HOUR_MS
 
 HALF_LIFE_MS = 7 * DAY_MS
-"""A week: the share moves with audiences and seasons, not within days."""
+"""A week: the level moves with audiences and seasons, not within days."""
 WINSOR_SD = 2.0
 PRIOR_RHO, PRIOR_PAIRS = 0.03, 300.0
 """ρ before there is evidence, and its weight in pairs of documents."""
@@ -33,6 +40,17 @@ FLOOR_RHO, CEILING_RHO = 0.01, 0.5
 """Real shares are never binomial; and a few odd buckets of a young series may look as if everybody spoke as one."""
 BOUND_SD = 1.645
 """One-sided 95 %."""
+LEAST_SHARE = 0.002
+"""The level stays inside (0, 1) by this much, so that its log-odds exist."""
+
+
+class RunningHour(msgspec.Struct, array_like=True):
+    """The hour that is running: what its offset will be learnt from. Sums of k − np, of npq, and of the variance of k."""
+
+    hour: int = -1
+    residual: float = 0.0
+    binomial: float = 0.0
+    variance: float = 0.0
 
 
 class ShareBaseline(msgspec.Struct, array_like=True):
@@ -52,33 +70,56 @@ class ShareBaseline(msgspec.Struct, array_like=True):
     held_k: float = 0.0
     held_pairs: float = 0.0
     held_excess: float = 0.0
+    running: RunningHour = msgspec.field(default_factory=RunningHour)
+    profile: WeekProfile = msgspec.field(default_factory=WeekProfile)
+    inflation: VarianceInflation = msgspec.field(default_factory=VarianceInflation)
 
     @property
-    def p(self) -> float:
-        """The expected negative share."""
-        return (self.k + 0.5) / (self.n + 1.0)
+    def level(self) -> float:
+        """The expected negative share of an average hour."""
+        return min(1 - LEAST_SHARE, max(LEAST_SHARE, (self.k + 0.5) / (self.n + 1.0)))
 
     @property
     def rho(self) -> float:
-        """The overdispersion."""
+        """The overdispersion between buckets."""
         rho = (PRIOR_RHO * PRIOR_PAIRS + self.excess) / (PRIOR_PAIRS + self.pairs)
         return min(CEILING_RHO, max(FLOOR_RHO, rho))
 
-    def hold(self, n: int, k: int) -> None:
-        """Note a closed bucket."""
-        p, rho = self.p, self.rho
-        k_kept = min(float(k), n * p + WINSOR_SD * beta_binomial.sd(n, p, rho) + 1.0)
+    def p(self, at_ms: int) -> float:
+        """The expected negative share of the hour that holds `at_ms`."""
+        return logistic(logit(self.level) + self.profile.offset(at_ms // HOUR_MS))
+
+    def rho_at(self, at_ms: int) -> float:
+        """ρ, with what is not known of this hour's offset: its variance in log-odds is one of pq times that in ρ."""
+        p = self.p(at_ms)
+        return min(CEILING_RHO, self.rho + p * (1 - p) * self.profile.variance(at_ms // HOUR_MS))
+
+    def upper(self, at_ms: int) -> float:
+        """The upper bound of the share of that hour."""
+        return self._bound(at_ms, BOUND_SD)
+
+    def lower(self, at_ms: int) -> float:
+        """The lower bound of the share of that hour."""
+        return self._bound(at_ms, -BOUND_SD)
+
+    def hold(self, n: int, k: int, at_ms: int, bucket_ms: int) -> None:
+        """Note a closed bucket; the shape of the week and the inflation learn it at once, winsorised."""
+        p, rho = self.p(at_ms), self.rho
+        sd = beta_binomial.sd(n, p, rho)
+        k_kept = min(float(k), n * p + WINSOR_SD * sd + 1.0)
         spread = p * (1 - p)
         self.held_excess += (k_kept - n * p) ** 2 / spread - n
         self.held_pairs += n * (n - 1)
         self.held_n += n
-        self.held_k += k_kept
+        self.held_k += n * self.level + (k_kept - n * p)
+        self.inflation.add((k - n * p) / sd, at_ms, bucket_ms)
+        self._learn_hour(k_kept - n * p, n * spread, sd * sd, at_ms // HOUR_MS)
 
     def settle(self, at_ms: int) -> None:
         """Learn what is held."""
         self._discount(at_ms)
         self.n += self.held_n
-        self.k += self.held_k
+        self.k = max(0.0, self.k + self.held_k)
         self.pairs += self.held_pairs
         self.excess += self.held_excess
         self.discard()
@@ -88,22 +129,31 @@ class ShareBaseline(msgspec.Struct, array_like=True):
         self.held_n = self.held_k = self.held_pairs = self.held_excess = 0.0
 
     def restart(self, at_ms: int, n: float, k: float) -> None:
-        """Begin anew from the documents of an episode that became the new level; ρ is kept."""
+        """Begin anew from the documents of an episode that became the new level; ρ and the week's shape are kept."""
         self.n, self.k, self.at_ms = n, k, at_ms
 
-    def upper(self) -> float:
-        """The upper bound of the share."""
-        return self._bound(BOUND_SD)
+    def _learn_hour(self, residual: float, binomial: float, variance: float, hour: int) -> None:
+        """Add a bucket to the running hour; when another begins, the profile learns the one before."""
+        running = self.running
+        if hour != running.hour:
+            if running.binomial:
+                error2 = running.variance / running.binomial**2 * self.inflation.factor + self._level_error() ** 2
+                self.profile.learn(running.hour, running.residual / running.binomial, 1 / error2)
+            self.running = running = RunningHour(hour)
+        running.residual += residual
+        running.binomial += binomial
+        running.variance += variance
 
-    def lower(self) -> float:
-        """The lower bound of the share."""
-        return self._bound(-BOUND_SD)
-
-    def _bound(self, sds: float) -> float:
+    def _bound(self, at_ms: int, sds: float) -> float:
         """On the scale of log-odds, where the normal approximation stays inside (0, 1)."""
-        p, n = self.p, self.n + 1.0
-        design_effect = 1.0 + self.rho * self.pairs / n
-        return logistic(logit(p) + sds * sqrt(design_effect / (n * p * (1 - p))))
+        offset = self.profile.offset(at_ms // HOUR_MS)
+        return logistic(logit(self.level) + offset + sds * self._level_error())
+
+    def _level_error(self) -> float:
+        """Standard error of the level's log-odds."""
+        level, n = self.level, self.n + 1.0
+        design_effect = (1.0 + self.rho * self.pairs / n) * self.inflation.factor
+        return sqrt(design_effect / (n * level * (1 - level)))
 
     def _discount(self, at_ms: int) -> None:
         if self.at_ms:
@@ -113,26 +163,3 @@ class ShareBaseline(msgspec.Struct, array_like=True):
             self.pairs *= kept
             self.excess *= kept
         self.at_ms = at_ms
-
-
-def logit(p: float) -> float:
-    """log-odds."""
-    return log(p / (1 - p))
-
-
-def logistic(x: float) -> float:
-    """The probability with log-odds x.
-
-    >>> round(logistic(logit(0.3)), 6), logistic(-800.0)
-    (0.3, 0.0)
-    """
-    return 1 / (1 + exp(-x)) if x > -700 else 0.0
-
-
-def times_odds(p: float, factor: float) -> float:
-    """The probability whose odds are `factor` times those of p.
-
-    >>> round(times_odds(0.2, 4.0), 6)
-    0.5
-    """
-    return factor * p / (1 - p + factor * p)
