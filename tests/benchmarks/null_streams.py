@@ -37,6 +37,10 @@ class Stream(NamedTuple):
     n: list[int]
     k: list[int]
 
+    def then(self, later: "Stream") -> "Stream":
+        """This one, and the buckets of another after it."""
+        return Stream(self.start_ms, self.n + later.n, self.k + later.k)
+
 
 class Null(NamedTuple):
     """A kind of stream: mean documents a bucket, ρ, whether the day has a shape, standard deviation of the swing."""
@@ -58,17 +62,14 @@ class Null(NamedTuple):
         """The cell of the table."""
         return f"n{self.per_bucket:g} rho{f'{self.rho:g}'.lstrip('0') or '0'} {self.shape}"
 
-    def stream(self, length: int, rng: np.random.Generator, shifts_at: int = -1, to: float = 0.0) -> Stream:
-        """One run of `length` buckets; from bucket `shifts_at` on the share is `to`."""
+    def stream(self, length: int, rng: np.random.Generator) -> Stream:
+        """One run of `length` buckets."""
         start_ms = BEGINS_MS + int(rng.integers(WEEK_MS // BUCKET_MS)) * BUCKET_MS
         at_ms = start_ms + np.arange(length, dtype=np.int64) * BUCKET_MS
         rate = self.per_bucket * (1 + self.daily * DAILY_VOLUME * _day(at_ms))
         n = np.rint(rate).astype(np.int64) if self.fixed else rng.poisson(rate)
-        share = np.full(length, self.share)
-        if shifts_at >= 0:
-            share[shifts_at:] = to
         turns = self.daily * DAILY_ODDS * _day(at_ms - SHARE_LAGS_MS) + self.swing * wander(length, SWING_MS, rng)
-        k = rng.binomial(n, agreeing(turned(share, turns), self.rho, rng))
+        k = rng.binomial(n, agreeing(turned(np.full(length, self.share), turns), self.rho, rng))
         return Stream(start_ms, n.tolist(), k.tolist())
 
 

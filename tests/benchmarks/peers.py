@@ -11,7 +11,7 @@ Examples:
     >>> n = np.full((1, 200), 10)
     >>> k = np.where(np.arange(200) < 190, 3, 9)[None, :]
     >>> {name: int(np.argmax(alarms)) for name, alarms in peers(n, k, 1008).items()}
-    {'z': 190, 'binomial': 190, 'EWMA': 190}
+    {'z': 190, 'binomial': 190, 'EWMA': 191}
 """
 
 from functools import cache
@@ -50,7 +50,7 @@ def history(n: np.ndarray, k: np.ndarray) -> np.ndarray:
 def ewma_limit(run_length: float) -> float:
     """The upper limit of the chart whose average run length on independent standard normal scores is `run_length`.
 
-    >>> round(ewma_limit(1008) / np.sqrt(EWMA_WEIGHT / (2 - EWMA_WEIGHT)), 2)
+    >>> round(float(ewma_limit(1008) / np.sqrt(EWMA_WEIGHT / (2 - EWMA_WEIGHT))), 2)
     2.96
     """
     return float(brentq(lambda limit: ewma_run_length(limit) - run_length, 0.3, 1.5))

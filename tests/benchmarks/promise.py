@@ -32,11 +32,12 @@ from zlib import crc32
 import msgspec
 import numpy as np
 import peers
+from looks import InParts
 from null_streams import BUCKET_MS, SWING_SD, Null, Stream
 from run_lengths import RunLengths, config_of, drive, first
 
 from streamwatch.detection.share import ShareDetector
-from streamwatch.timeline import SECOND_MS, WEEK_MS
+from streamwatch.timeline import WEEK_MS
 
 VOLUMES = (1, 3, 10, 50, 200, 2000)
 RHOS = (0.0, 0.02, 0.05)
@@ -101,7 +102,7 @@ def watch(task: tuple[Null, Conditions, range]) -> tuple[str, dict[str, RunLengt
     streams = [null.stream(length, _rng(null, conditions, run)) for run in runs]
     cold, ours = [], []
     for run, stream in zip(runs, streams, strict=True):
-        detector = _Split(ShareDetector(config), conditions.looks, _rng(null, conditions, run, 1))
+        detector = InParts(ShareDetector(config), conditions.looks, _rng(null, conditions, run, 1))
         begins = next((i for i, n in enumerate(stream.n) if n), 0)
         cold.append(first(drive(detector, stream, 0, warm), begins, warm))
         ours.append(first(drive(detector, stream, warm, length, first_only=True), warm, length))
@@ -113,7 +114,7 @@ def cells(conditions: Conditions, wanted: list[Null], processes: int) -> Iterato
     """Run the cells; each comes when all its runs are done."""
     chunks = [range(at, min(at + CHUNK, conditions.runs)) for at in range(0, conditions.runs, CHUNK)]
     open_cells: dict[str, Cell] = {}
-    with _workers(processes) as spread:
+    with workers(processes) as spread:
         for name, lengths, seconds in spread(watch, [(null, conditions, runs) for null in wanted for runs in chunks]):
             cell = open_cells.setdefault(name, Cell(name, conditions, {}))
             cell.add(lengths, seconds)
@@ -179,33 +180,6 @@ def main() -> None:
     print("\n".join([*table(shown, options.a), "", summary(shown, options.a)]))
 
 
-class _Split:
-    """A detector that gets each bucket in parts of 10 s; an alarm at any of them is the bucket's."""
-
-    def __init__(self, detector: ShareDetector, looks: int, rng: np.random.Generator) -> None:
-        self.begin, self.end = detector.begin, detector.end
-        self.crossed = False
-        self._detector, self._looks, self._rng = detector, looks, rng
-
-    def update(self, start_ms: int, n: int, k: int) -> None:
-        if self._looks == 1:
-            self._detector.update(start_ms, n, k)
-            self.crossed = k > 0 and self._detector.crossed
-            return
-        self.crossed = False
-        for look, (part_n, part_k) in enumerate(_parts(n, k, self._looks, self._rng)):
-            if part_n and not self.crossed:
-                self._detector.update(start_ms + look * 10 * SECOND_MS, part_n, part_k)
-                self.crossed = part_k > 0 and self._detector.crossed
-
-
-def _parts(n: int, k: int, looks: int, rng: np.random.Generator) -> Iterator[tuple[int, int]]:
-    """The documents of a bucket, spread over its looks at random."""
-    even = [1 / looks] * looks
-    positives, negatives = rng.multinomial(n - k, even), rng.multinomial(k, even)
-    yield from zip((positives + negatives).tolist(), negatives.tolist(), strict=True)
-
-
 def _peers(streams: list[Stream], warm: int, conditions: Conditions) -> dict[str, RunLengths]:
     n, k = np.array([stream.n for stream in streams]), np.array([stream.k for stream in streams])
     length = conditions.length
@@ -221,7 +195,7 @@ def _rng(null: Null, conditions: Conditions, run: int, part: int = 0) -> np.rand
 
 
 @contextmanager
-def _workers(processes: int) -> Iterator[Any]:
+def workers(processes: int) -> Iterator[Any]:
     """`map` over processes, which leave an interrupt to the parent; it ends them."""
     if processes == 1:
         yield map
