@@ -107,6 +107,7 @@ class Settings(BaseSettings):
     drift_uncertain_below: Annotated[float, Field(ge=0, le=1)] = Field(0.5, description="A document is uncertain when topic or sentiment has a probability below this")
 
     # fmt: on
+    rules: str = Field("", description="The rules file (docs/rules.md); empty: one rule made of these settings, on every series")
 
     @model_validator(mode="after")
     def _together(self) -> "Settings":

@@ -1,0 +1,46 @@
+"""Patterns that can never match, since a rule before theirs owns everything that they name.
+
+Such a rule is silent for ever, and its author believes that it watches: the file is refused. A pattern that is owned by
+others in part only is what order is for.
+"""
+
+from collections.abc import Sequence
+
+from streamwatch.rules.faults import Fault
+from streamwatch.rules.glob import covers
+from streamwatch.rules.rule import Rule
+from streamwatch.rules.yaml_tree import Mapping, Node
+from streamwatch.rules.yaml_tree import Sequence as Items
+
+
+def check_shadows(rules: Sequence[Rule], nodes: Sequence[Node], faults: list[Fault]) -> None:
+    """Add a fault for each pattern of `rules`, which stand at `nodes`, that can never match."""
+    for i, rule in enumerate(rules):
+        for j, pattern in enumerate(rule.series):
+            if owner := _owner(rule, pattern, rules[:i]):
+                faults.append(Fault(_line(nodes[i], j), f"`{pattern}` can never match: {owner}"))
+
+
+def _owner(rule: Rule, pattern: str, earlier: Sequence[Rule]) -> str:
+    """Who takes all that the pattern names, or nothing."""
+    if any(covers(wide, pattern) for wide in rule.except_series):
+        return "the rule's own `except` covers it"
+    owners = [_first(earlier, pattern, kind) for kind in rule.kinds]
+    if None in owners:
+        return ""
+    return f"rule `{owners[0]}` before it owns it (the first that matches does)"
+
+
+def _first(earlier: Sequence[Rule], pattern: str, kind: str) -> str | None:
+    """The first rule that owns everything the pattern names. One with exceptions may leave some of it: not counted."""
+    for rule in earlier:
+        if kind in rule.kinds and not rule.except_series and any(covers(wide, pattern) for wide in rule.series):
+            return rule.name
+    return None
+
+
+def _line(item: Node, j: int) -> int:
+    """Where the j-th pattern of a rule stands."""
+    assert isinstance(item, Mapping)
+    _, series = item.entries["series"]
+    return series.items[j].line if isinstance(series, Items) else series.line
