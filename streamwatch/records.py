@@ -158,20 +158,40 @@ class EvidenceDocument(Record, frozen=True, kw_only=True):
     offset: int
 
 
+class Term(Record, frozen=True, kw_only=True):
+    """A term that marks an alert: how many of the documents it rests on hold it, and `z` against the series' own past.
+
+    `z` is the log-odds ratio with an informative Dirichlet prior over its standard error, None without enough past.
+    """
+
+    term: str
+    z: float | None = None
+    n_documents: int
+    share_of_documents: Probability
+
+
 class Evidence(Record, frozen=True, kw_only=True):
     """What an alert rests on: distinct documents, distinctive terms, who is named, how concentrated the sources are.
 
-    Numbers of texts, authors and copies are of the newest negative documents, 24 at most, whatever the traffic.
-    `largest_author_share` is None where authors are not known.
+    Numbers of texts, authors and copies are of the newest negative documents, 24 at most, whatever the traffic, and so
+    are `entities` and `channels` (how many of them name an entity, came by a source channel). `n_copies` counts the
+    further copies of their texts, `n_near_copies` the texts that only vary another. `largest_author_share` is None where
+    authors are not known; `largest_text_share` is the part that one text and its near copies make.
+    `n_past_documents` says with how many documents of the series' own past the terms were compared: with 0, terms are
+    simply the words of most documents.
     """
 
     documents: tuple[EvidenceDocument, ...] = ()
-    terms: tuple[str, ...] = ()
+    terms: tuple[Term, ...] = ()
+    n_past_documents: int = 0
     entities: dict[str, int] = {}
+    channels: dict[str, int] = {}
     n_distinct_texts: int = 0
     n_distinct_authors: int = 0
     largest_author_share: float | None = None
+    largest_text_share: float | None = None
     n_copies: int = 0
+    n_near_copies: int = 0
 
 
 class Member(Record, frozen=True, kw_only=True):

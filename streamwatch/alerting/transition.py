@@ -16,10 +16,14 @@ class Reference(Record, frozen=True):
 
 
 class Transition(Record, frozen=True, kw_only=True):
-    """A new state of an episode. `alert.evidence` has the concentration and no documents; `complete` fills them in."""
+    """A new state of an episode. `alert.evidence` has the concentration and no documents; `complete` fills them in.
+
+    `past_refs` is a sample of what the series spoke of before its window: what terms are compared with.
+    """
 
     alert: Alert
     refs: tuple[Reference, ...] = ()
+    past_refs: tuple[Reference, ...] = ()
 
     @property
     def key(self) -> tuple[str, int]:

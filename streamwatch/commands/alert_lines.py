@@ -53,7 +53,7 @@ def _evidence(evidence: Evidence) -> list[Text]:
     if evidence.n_copies:
         parts.append(f"{evidence.n_copies} copies")
     if evidence.terms:
-        parts.append("terms: " + ", ".join(map(normalise, evidence.terms)))
+        parts.append("terms: " + ", ".join(normalise(one.term) for one in evidence.terms))
     return [Text("    " + "; ".join(parts), "dim")] if parts else []
 
 

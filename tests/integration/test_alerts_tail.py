@@ -10,9 +10,10 @@ import pytest
 from streamwatch import broker, channels
 from streamwatch.codec import decode, encode
 from streamwatch.config import Settings
-from streamwatch.records import Alert, Evidence, EvidenceDocument
+from streamwatch.records import Alert, Evidence, EvidenceDocument, Term
 
 AT = datetime(2025, 3, 11, 13, 30, tzinfo=UTC)
+TERMS = tuple(Term(term=name, z=3.1, n_documents=5, share_of_documents=0.5) for name in ("recall", "brakes"))
 
 
 def alert(revision: int, **changes: Any) -> Alert:
@@ -21,7 +22,7 @@ def alert(revision: int, **changes: Any) -> Alert:
         id="d1", text="Brakes failed \x1b[31m[bold]again[/bold]", published_at=AT, sentiment="negative",
         source="wire", channel="news", partition=2, offset=41, copies=3,
     )  # fmt: skip
-    evidence = Evidence(documents=(document,), terms=("recall", "brakes"), n_distinct_texts=9, n_distinct_authors=8)
+    evidence = Evidence(documents=(document,), terms=TERMS, n_distinct_texts=9, n_distinct_authors=8)
     fields: dict[str, Any] = {
         "id": "a1", "revision": revision, "state": "firing", "rule": "default", "series": "ticker:BRWK",
         "kind": "negative_share", "severity": "critical", "onset": AT, "at": AT, "window_s": 300, "n": 17, "k": 12,

@@ -1,6 +1,6 @@
 """What an alert shows."""
 
-from streamwatch.alerting.evidence import complete, distinctive_terms
+from streamwatch.alerting.evidence import complete
 from streamwatch.alerting.transition import Reference, Transition
 from streamwatch.records import Alert, Classified, Evidence, Label, Prediction, SentimentLabel
 from streamwatch.timeline import from_ms
@@ -66,29 +66,50 @@ def completed(texts=TEXTS, missing=()):
 def test_at_least_five_documents_are_shown_with_their_source_coordinates():
     documents = completed().evidence.documents
     assert len(documents) >= 5
-    assert (documents[0].channel, documents[0].partition, documents[0].offset) == ("social", 1, 100)
-    assert (documents[0].copies, documents[0].p_negative) == (1, 0.9)
+    shown = {one.id: one for one in documents}["d0"]
+    assert (shown.channel, shown.partition, shown.offset) == ("social", 1, 100)
+    assert (shown.copies, shown.p_negative) == (1, 0.9)
 
 
-def test_near_copies_come_last():
-    shown = [document.id for document in completed().evidence.documents]
-    assert shown[-1] == "d5"
-    assert set(shown) == {f"d{i}" for i in range(7)}
+def test_near_copies_are_folded_into_one_document_that_counts_them():
+    evidence = completed().evidence
+    copies = {document.id: document.copies for document in evidence.documents}
+    assert copies == {"d0": 1, "d5": 2 + 6, "d2": 3, "d3": 4, "d4": 5, "d6": 7}
+    assert (evidence.n_near_copies, evidence.largest_text_share) == (1, 2 / 7)
+
+
+def test_near_copies_are_shown_where_there_is_nothing_else():
+    texts = [f"cancelled again, third time this month, no refund {letter}" for letter in "abcdefg"]
+    evidence = completed(texts).evidence
+    assert len({document.text for document in evidence.documents}) == 5
+    assert (evidence.n_near_copies, evidence.largest_text_share) == (6, 1.0)
 
 
 def test_what_is_gone_from_the_log_is_left_out():
-    assert completed(missing=(0, 1)).evidence.documents[0].id == "d2"
+    assert {one.id for one in completed(missing=(0, 1)).evidence.documents} == {f"d{i}" for i in range(2, 7)}
     assert completed(missing=range(7)).evidence.documents == ()
 
 
 def test_terms_entities_and_model_are_those_of_the_documents_and_the_rest_is_kept():
     alert = completed()
-    assert alert.evidence.terms[0] == "cancelled"
-    assert alert.evidence.entities == {"Delta": 7}
+    assert alert.evidence.terms[0].term == "cancelled"
+    assert (alert.evidence.entities, alert.evidence.channels) == ({"Delta": 7}, {"social": 7})
     assert alert.model == "m1"
     assert (alert.evidence.n_copies, alert.id, alert.k) == (3, "x", 7)
 
 
-def test_a_word_of_one_text_is_no_term():
-    assert distinctive_terms(["alpha beta", "beta gamma"]) == ("beta",)
-    assert distinctive_terms([]) == ()
+def test_terms_are_compared_with_the_past_where_it_could_be_read():
+    past = [f"my flight number {i} was fine and nobody was cancelled" for i in range(20)]
+    transition = Transition(
+        alert=ALERT,
+        refs=tuple(Reference(1, i, f"t{i}") for i in range(len(TEXTS))),
+        past_refs=tuple(Reference(2, i, "") for i in range(len(past))),
+    )
+    now = {(1, i): record(i, text) for i, text in enumerate(TEXTS)}
+    before = {(2, i): record(i, text) for i, text in enumerate(past)}
+    compared, plain = complete(transition, now | before).evidence, complete(transition, now).evidence
+    assert (compared.n_past_documents, plain.n_past_documents) == (20, 0)
+    assert "cancelled" in {one.term for one in plain.terms}
+    assert "cancelled" not in {one.term for one in compared.terms}
+    assert all(one.z is not None for one in compared.terms)
+    assert compared.documents == plain.documents

@@ -1,0 +1,71 @@
+"""The words of a hostile text in any script: what terms are made of, and what near copies are told by.
+
+Letters in lower case, in the order of the text. URLs, mentions, cashtags (`$AAPL`: entities have them) and bare numbers
+are no words. A run of Chinese or Japanese has no spaces, so it is left whole (`run`) for whoever cuts it; an emoji is a
+word. Only the first `READ_CHARS` are read, and a word longer than `LONGEST` is none: so 100 kB of one letter cost
+nothing and show nothing.
+
+Scripts without spaces other than these (Thai, Khmer, Lao) come as one word a run.
+
+Examples:
+    >>> [word.text for word in words("@delta DL1207 cancelled AGAIN!! 3 hours on hold http://t.co/x $DAL")]
+    ['dl1207', 'cancelled', 'again', 'hours', 'on', 'hold']
+    >>> [(word.text, word.run) for word in words("航班延误 😡")]
+    [('航班延误', True), ('😡', False)]
+    >>> [word.follows for word in words("no bag, no gate")]
+    [False, True, False, True]
+"""
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+READ_CHARS = 2000
+"""As many as an alert shows of a document: a term that nobody can find in it would not help."""
+LONGEST = 40
+_CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0002fa1f"
+_MARKS = (
+    "\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670"
+    "\u0900-\u0963\u0971-\u0e4e\u0eb1-\u0ecd\u1000-\u109f\u1780-\u17d3"
+)
+"""Vowel signs and the like, which `\\w` does not know as parts of a word."""
+_LETTER = f"(?:(?![{_CJK}_])[\\w{_MARKS}])"
+_TOKEN = re.compile(
+    rf"""(?P<skip>(?:https?://|www\.)\S+ | @\w+ | \$[A-Za-z][\w.]* )
+      | (?P<run>[{_CJK}]+)
+      | (?P<word>{_LETTER}+(?:['’]{_LETTER}+)*)
+      | (?P<emoji>[\u2600-\u27bf\u2b50\u2b55\U0001f1e6-\U0001f1ff\U0001f300-\U0001f3fa\U0001f400-\U0001faff])
+      | (?P<stop>[^\s\#])""",
+    re.VERBOSE,
+)
+
+
+class Word(NamedTuple):
+    """A word of a text. `follows`: nothing but space stands between it and the word before."""
+
+    text: str
+    run: bool
+    follows: bool
+
+
+def words(text: str) -> Iterator[Word]:
+    """The words of the beginning of `text`, in order."""
+    follows = False
+    for match in _TOKEN.finditer(text[:READ_CHARS]):
+        kind, token = match.lastgroup, match[0]
+        if kind == "run":
+            yield Word(token, True, False)
+        elif kind == "emoji" or (kind == "word" and len(token) <= LONGEST and not token.isnumeric()):
+            yield Word(token.lower().replace("’", "'"), False, follows and kind == "word")
+        follows = kind == "word" and len(token) <= LONGEST and not token.isnumeric()
+
+
+def word_set(text: str) -> frozenset[str]:
+    """The different words of a text; runs are cut into pairs of characters. What near copies share."""
+    found: set[str] = set()
+    for word in words(text):
+        if word.run and len(word.text) > 1:
+            found.update(word.text[i : i + 2] for i in range(min(len(word.text), READ_CHARS) - 1))
+        else:
+            found.add(word.text)
+    return frozenset(found)
