@@ -66,9 +66,9 @@ class Null(NamedTuple):
         """One run of `length` buckets."""
         start_ms = BEGINS_MS + int(rng.integers(WEEK_MS // BUCKET_MS)) * BUCKET_MS
         at_ms = start_ms + np.arange(length, dtype=np.int64) * BUCKET_MS
-        rate = self.per_bucket * (1 + self.daily * DAILY_VOLUME * _day(at_ms))
+        rate = self.per_bucket * (1 + self.daily * DAILY_VOLUME * day(at_ms))
         n = np.rint(rate).astype(np.int64) if self.fixed else rng.poisson(rate)
-        turns = self.daily * DAILY_ODDS * _day(at_ms - SHARE_LAGS_MS) + self.swing * wander(length, SWING_MS, rng)
+        turns = self.daily * DAILY_ODDS * day(at_ms - SHARE_LAGS_MS) + self.swing * wander(length, SWING_MS, rng)
         k = rng.binomial(n, agreeing(turned(np.full(length, self.share), turns), self.rho, rng))
         return Stream(start_ms, n.tolist(), k.tolist())
 
@@ -95,5 +95,6 @@ def wander(length: int, memory_ms: int, rng: np.random.Generator, step_ms: int =
     return lfilter([1.0], [1.0, -kept], steps)
 
 
-def _day(at_ms: np.ndarray) -> np.ndarray:
+def day(at_ms: np.ndarray) -> np.ndarray:
+    """The shape of a day (UTC), between −1 and 1: highest at six in the morning."""
     return np.sin(2 * np.pi * (at_ms % DAY_MS) / DAY_MS)
