@@ -21,7 +21,8 @@ from streamwatch.channels import SOURCES, channel
 from streamwatch.codec import decode
 from streamwatch.errors import RecreatedChannel, RejectError, StaleState, StoreUnavailable
 from streamwatch.records import Classified
-from streamwatch.timeline import DAY_MS
+from streamwatch.trends.levels import retentions_ms
+from streamwatch.trends.retention import Retention
 from streamwatch.trends.store import RedisStore
 from streamwatch.trends.writer import PartitionWriter
 
@@ -66,7 +67,9 @@ class TrendWriter(ConsumerRebalanceListener):
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         """Seek each to what Redis says."""
         for tp in assigned:
-            store = RedisStore(self._context.redis, self._settings.prefix, tp.partition)
+            store = RedisStore(
+                self._context.redis, self._settings.prefix, tp.partition, self._settings.max_window_series
+            )
             self._stores[tp] = store
             self._writers[tp] = PartitionWriter(store, self._settings)
             try:
@@ -197,7 +200,8 @@ class TrendWriter(ConsumerRebalanceListener):
         self._last_retention = time.monotonic()
         closed_ms = await AlertStore(self._context.redis, self._settings.prefix, 0).closed_ms()
         for tp in list(self._writers):
-            await self._stores[tp].drop_older_than(closed_ms - self._settings.retention_days * DAY_MS)
+            old = Retention(self._context.redis, self._stores[tp].keys)
+            await old.drop_older_than(closed_ms, retentions_ms(self._settings))
 
     async def _show_lag(self) -> None:
         mine = {tp: w.position for tp, w in self._writers.items() if tp in self._consumer.assignment()}

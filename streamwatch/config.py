@@ -92,7 +92,14 @@ class Settings(BaseSettings):
     max_age_s: Annotated[int, Field(ge=0)] = Field(3600, description="A document older than this on arrival corrects history only and is not detected on")
     id_horizon_s: Annotated[int, Field(ge=60)] = Field(3600, description="How long counted ids are remembered at least, by arrival time of their partition")
     text_horizon_s: Annotated[int, Field(ge=60)] = Field(86_400, description="A text counts once for detection in this time; later copies are amplification")
-    retention_days: Annotated[int, Field(ge=1)] = Field(35, description="How long windows are kept, behind the watermark")
+    fine_retention_days: Annotated[int, Field(ge=1)] = Field(2, description="How long windows of 10 s are kept, behind the watermark")
+    minute_retention_days: Annotated[int, Field(ge=1)] = Field(7, description="How long windows of a minute are kept")
+    hour_retention_days: Annotated[int, Field(ge=1)] = Field(
+        35, description="How long windows of an hour are kept; this and the shorter ones lie within the retention of `classified`, so that they can be rebuilt")
+    day_retention_days: Annotated[int, Field(ge=1)] = Field(
+        400, description="How long windows of a day are kept; a document older than this is expired. A wiped Redis gets back only the days that `classified` still holds")
+    max_window_series: Annotated[int, Field(ge=10)] = Field(
+        5000, description="Series that one partition keeps windows of in a day: more, by first appearance, are counted as `series_refused`, so that invented names cannot fill Redis")
 
     # -- detection
     detection_bucket_s: Annotated[int, Field(ge=10, multiple_of=10)] = Field(60, description="Detection bucket of the share detector; a multiple of 10 s")
@@ -100,6 +107,7 @@ class Settings(BaseSettings):
     max_series: Annotated[int, Field(ge=1)] = Field(200, description="Series that are tested at most; the error budget is shared over this many")
     keep_firing_s: Annotated[int, Field(ge=0)] = Field(1800, description="A volume episode must have been calm for this long before it is resolved, a share episode four times as long")
     max_firing_s: Annotated[int, Field(ge=60)] = Field(86_400, description="An episode that fires longer is resolved as a new level")
+    rules: str = Field("", description="The rules file (docs/rules.md); empty: one rule made of these settings, on every series")
 
     # -- drift queue
     drift_uncertain_rate: Annotated[float, Field(ge=0, le=1)] = Field(0.2, description="Share of uncertain documents that go to the drift channel")
@@ -107,7 +115,6 @@ class Settings(BaseSettings):
     drift_uncertain_below: Annotated[float, Field(ge=0, le=1)] = Field(0.5, description="A document is uncertain when topic or sentiment has a probability below this")
 
     # fmt: on
-    rules: str = Field("", description="The rules file (docs/rules.md); empty: one rule made of these settings, on every series")
 
     @model_validator(mode="after")
     def _together(self) -> "Settings":
@@ -115,9 +122,15 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"heartbeat_s={self.heartbeat_s:g} must be at most a third of session_timeout_s={self.session_timeout_s:g}"
             )
-        if self.retention_days > self.classified_retention_days:
+        kept = (self.fine_retention_days, self.minute_retention_days, self.hour_retention_days, self.day_retention_days)
+        if list(kept) != sorted(kept):
             raise ValueError(
-                f"retention_days={self.retention_days} is longer than classified_retention_days="
+                f"fine, minute, hour and day_retention_days={', '.join(map(str, kept))} must not shrink: a coarser window "
+                "is what remains of the finer ones"
+            )
+        if self.hour_retention_days > self.classified_retention_days:
+            raise ValueError(
+                f"hour_retention_days={self.hour_retention_days} is longer than classified_retention_days="
                 f"{self.classified_retention_days}: windows could not be rebuilt"
             )
         return self

@@ -25,6 +25,8 @@ SETTLE_S = 120.0
 """How long the end may stand still (no document applied, no bucket closed) before the run is given up."""
 KEEP_DAYS = 36_500
 """A file may span years, and nothing of it should pass its retention while it is looked at."""
+KEPT = ("fine", "minute", "hour", "day", "classified")
+"""What the settings keep for a number of days."""
 
 
 @dataclass
@@ -45,7 +47,7 @@ def embedded_deployment(screen: Screen, **overrides: Any) -> Iterator[Settings]:
         screen.stage("starting a broker and a Redis on loopback")
         broker = stack.enter_context(Tansu())
         redis = stack.enter_context(RedisServer())
-        kept = {"retention_days": KEEP_DAYS, "classified_retention_days": KEEP_DAYS}
+        kept = dict.fromkeys((f"{what}_retention_days" for what in KEPT), KEEP_DAYS)
         settings = load(**(embedded_settings(broker.url, redis.url) | kept | overrides))
         channels.create(settings)
         yield settings

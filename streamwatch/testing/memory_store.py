@@ -3,27 +3,44 @@
 import copy
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
 from streamwatch.errors import StaleState
-from streamwatch.trends.counting import Admitted, Counts, Delta, PartitionState, id_generation
+from streamwatch.timeline import DAY_MS
+from streamwatch.trends.cells import EMPTY, Cell
+from streamwatch.trends.counting import Admitted, Delta, PartitionState, id_generation
+from streamwatch.trends.gains import Gains
+from streamwatch.trends.levels import LEVELS
+
+Place = tuple[str, int]
+"""Series and start of the bucket."""
 
 
 class MemoryStore:
     """One partition of windows. `snapshot` and `restore` play a Redis that lost its last second; `wipe` a FLUSHALL."""
 
-    def __init__(self, partition: int = 0) -> None:
+    def __init__(self, partition: int = 0, max_series: int = 2**31) -> None:
         self.partition = partition
+        self._max_series = max_series
         self.wipe()
         self._n_epochs = 0
 
     def wipe(self) -> None:
         """Forget everything."""
         self.state = PartitionState()
-        self.windows: dict[tuple[str, int], Counts] = {}
+        self.levels: tuple[dict[Place, Cell], ...] = tuple({} for _ in LEVELS)
+        self.texts: tuple[dict[Place, set[str]], ...] = tuple(defaultdict(set) for _ in LEVELS)
+        self.authors: tuple[dict[Place, set[str]], ...] = tuple(defaultdict(set) for _ in LEVELS)
+        self.series: dict[int, set[str]] = defaultdict(set)
         self.totals: Counter[str] = Counter()
         self.ids: dict[tuple[str, int], set[str]] = defaultdict(set)
+
+    @property
+    def windows(self) -> dict[Place, Cell]:
+        """The cells of 10 s."""
+        return self.levels[0]
 
     def snapshot(self) -> dict[str, object]:
         """All of it, to be restored later. The epoch counter is no part of it."""
@@ -54,14 +71,29 @@ class MemoryStore:
         return found
 
     async def apply(self, before: PartitionState, delta: Delta, horizon_ms: int) -> PartitionState:
-        """Write all of `delta` if the store stands at `before`."""
+        """Write all of `delta` if the store still stands at `before`."""
         if (self.state.applied, self.state.epoch) != (before.applied, before.epoch):
             raise StaleState("moved")
         self.state = msgspec.structs.replace(delta.after, epoch=delta.after.epoch or self._new_epoch())
-        for key, counts in delta.windows.items():
-            held = self.windows.setdefault(key, [0, 0, 0])
-            self.windows[key] = [a + b for a, b in zip(held, counts, strict=True)]
+        kept = {place for place in delta.gains.series if self._has_place(*place)}
+        for i, level in enumerate(delta.gains.levels):
+            for (name, bucket_ms), gain in level.items():
+                if (bucket_ms // DAY_MS, name) in kept:
+                    self._add(i, (name, bucket_ms), gain, delta.gains)
+                elif i == len(LEVELS) - 1:
+                    self.totals["series_refused"] += gain[0]
         self.totals += delta.totals
         for where, hashes in delta.ids.items():
             self.ids[where] |= set(hashes)
         return self.state
+
+    def _has_place(self, day: int, name: str) -> bool:
+        if name not in self.series[day] and len(self.series[day]) < self._max_series:
+            self.series[day].add(name)
+        return name in self.series[day]
+
+    def _add(self, i: int, place: Place, gain: list[Any], gains: Gains) -> None:
+        held = self.levels[i].get(place, EMPTY)
+        self.levels[i][place] = [a + b for a, b in zip(held, gain[:6], strict=True)]
+        self.texts[i][place] |= {gains.texts[document] for document in gain[6]}
+        self.authors[i][place] |= {gains.authors[document] for document in gain[6]} - {""}

@@ -1,31 +1,99 @@
 -- Apply one batch to one partition, all of it or nothing.
 -- KEYS[1] the partition's state; every other key has the same prefix and so the same slot.
 -- ARGV[1] the prefix; ARGV[2] the batch, msgpack:
---   {expected_applied, expected_epoch, applied, epoch, sources, totals, windows, texts, entries, ids, forget}
+--   {expected_applied, expected_epoch, applied, epoch, sources, totals, max_series, series, days, cells, sketches,
+--    hashes, registers, entries, ids, forget}
 -- Returns "ok", or "stale" when somebody else moved the state: then nothing was written.
+local K = 64                                    -- hashes of a sketch, as in sketch.py
 local prefix = ARGV[1]
 local batch = cmsgpack.unpack(ARGV[2])
 local state = KEYS[1]
-local call = redis.call
+local call, unpack, packed, unpacked = redis.call, unpack, cmsgpack.pack, cmsgpack.unpack
 
 local held = call('HMGET', state, 'applied', 'epoch')
 if (held[1] or '0') ~= tostring(batch.expected_applied) or (held[2] or '') ~= batch.expected_epoch then
   return 'stale'
 end
+
+local function sum(a, b)                        -- of two packed cells
+  a, b = unpacked(a), unpacked(b)
+  for i = 1, #a do a[i] = a[i] + b[i] end
+  return packed(a)
+end
+
+local function lowest(a, b)                     -- the K smallest of two sorted lists without repetition
+  if #b == 0 or (#a == K and b[1] > a[K]) then return a end
+  if #a == 0 then return b end
+  local out, n, i, j = {}, 0, 1, 1
+  while n < K do
+    local x, y = a[i], b[j]
+    if not x and not y then break end
+    n = n + 1
+    if not y or (x and x <= y) then
+      if x == y then j = j + 1 end
+      out[n], i = x, i + 1
+    else
+      out[n], j = y, j + 1
+    end
+  end
+  return out
+end
+
+local function union(a, b)                      -- of two pairs of packed sketches: texts, authors
+  local a_texts, a_authors = unpacked(a)
+  local b_texts, b_authors = unpacked(b)
+  return packed(lowest(a_texts, b_texts), lowest(a_authors, b_authors))
+end
+
+local function merge(key, row, first, with)     -- row[first…] is {field, gain, field, gain, …}; gains become sums
+  local fields, n = {}, 0
+  for i = first, #row, 2 do
+    n = n + 1
+    fields[n] = row[i]
+  end
+  local values = call('HMGET', key, unpack(fields))
+  for i = 1, n do
+    if values[i] then
+      local place = first - 1 + 2 * i
+      row[place] = with(values[i], row[place])
+    end
+  end
+  call('HSET', key, unpack(row, first))
+end
+
 call('HSET', state, 'applied', tostring(batch.applied), 'epoch', batch.epoch)
 for channel, blob in pairs(batch.sources) do call('HSET', state, 's:' .. channel, blob) end
 for name, n in pairs(batch.totals) do call('HINCRBY', state, 't:' .. name, n) end
-for _, w in ipairs(batch.windows) do            -- {hour, series, index, n, negative, positive}
-  local key = prefix .. 'w:' .. w[1] .. ':' .. w[2]
-  if call('HINCRBY', key, w[3] .. ':n', w[4]) == w[4] then
-    call('ZADD', prefix .. 'hours', w[1], w[1] .. ':' .. w[2])
+
+local names, refused = {}, 0                    -- names[i] is false where series i has no place in its day
+for i, s in ipairs(batch.series) do             -- {day, series, n}, by first appearance in the log
+  local key = prefix .. 's:' .. s[1]
+  names[i] = s[2]
+  if call('SADD', key, s[2]) == 1 and call('SCARD', key) > batch.max_series then
+    call('SREM', key, s[2])
+    names[i], refused = false, refused + s[3]
   end
-  if w[5] > 0 then call('HINCRBY', key, w[3] .. ':-', w[5]) end
-  if w[6] > 0 then call('HINCRBY', key, w[3] .. ':+', w[6]) end
 end
-for _, t in ipairs(batch.texts) do              -- {"bucket_ms:series", hash…}
-  call('PFADD', prefix .. 'd:' .. t[1], unpack(t, 2))
+if refused > 0 then call('HINCRBY', state, 't:series_refused', refused) end
+for _, d in ipairs(batch.days) do call('ZADD', prefix .. 'days:' .. d[1], d[2], d[2]) end
+for _, w in ipairs(batch.cells) do              -- {level, series, block, index, cell, …}
+  local name = names[w[2]]
+  if name then merge(prefix .. 'w:' .. w[1] .. ':' .. w[3] .. ':' .. name, w, 4, sum) end
 end
+for _, k in ipairs(batch.sketches) do           -- {series, block, index, texts and authors, …}
+  local name = names[k[1]]
+  if name then merge(prefix .. 'k:' .. k[2] .. ':' .. name, k, 3, union) end
+end
+local hashes = batch.hashes
+for _, r in ipairs(batch.registers) do          -- {kind, level, series, bucket_ms, number of a hash, …}
+  local name = names[r[3]]
+  if name then
+    local some = {}
+    for i = 5, #r do some[i - 4] = hashes[r[i]] end
+    call('PFADD', prefix .. r[1] .. ':' .. r[2] .. ':' .. string.format('%.0f', r[4]) .. ':' .. name, unpack(some))
+  end
+end
+
 for _, e in ipairs(batch.entries) do            -- {bucket_ms, blob…}
   call('RPUSH', prefix .. 'e:' .. e[1], unpack(e, 2))
   call('ZADD', prefix .. 'open', e[1], e[1])

@@ -5,11 +5,12 @@ Two passes, so that a store is asked once which ids it knows:
 1. `admit` judges each record at the fence and gives it its arrival time (monotone in its source partition).
 2. `count` adds up the admitted ones, leaving out ids that were counted before.
 
-Both are functions of the log and of the partition's state alone, so a rebuild gives the same windows.
+Both are functions of the log and of the partition's state alone, so a rebuild gives the same windows. They run for every
+document, so their loops are plain: what a batch repeats (a series, a text, an author) is looked up, not made again.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import msgspec
@@ -18,8 +19,12 @@ from streamwatch.config import BUCKET_MS, Settings
 from streamwatch.delivery.fence import NOTHING, Verdict, judge
 from streamwatch.records import Classified
 from streamwatch.text.clean import text_hash
-from streamwatch.timeline import DAY_MS, bucket_start
+from streamwatch.timeline import bucket_start
 from streamwatch.trends.entry import Entry, series_of
+from streamwatch.trends.gains import Gains
+from streamwatch.trends.levels import retentions_ms
+
+COUNTED_OUTCOMES = ("classified", "duplicate")
 
 
 class SourceState(msgspec.Struct, frozen=True, array_like=True):
@@ -43,8 +48,7 @@ class PartitionState(msgspec.Struct, frozen=True):
     sources: dict[str, SourceState] = {}
 
 
-@dataclass(frozen=True)
-class Admitted:
+class Admitted(msgspec.Struct, frozen=True, gc=False):
     """A record that passed the fence, with its offset in `classified`, its arrival and the hash of its id."""
 
     offset: int
@@ -63,17 +67,12 @@ class Admission:
     """By source channel, the smallest `follows` above the fence, where the fence kept records out for a hole."""
 
 
-Counts = list[int]
-"""[n, negative, positive] of one series and bucket; neutral is the rest."""
-
-
 @dataclass
 class Delta:
     """What one batch adds to the windows of one partition."""
 
     after: PartitionState
-    windows: dict[tuple[str, int], Counts] = field(default_factory=lambda: defaultdict(lambda: [0, 0, 0]))
-    texts: dict[tuple[str, int], set[str]] = field(default_factory=lambda: defaultdict(set))
+    gains: Gains = field(default_factory=Gains)
     entries: dict[int, list[Entry]] = field(default_factory=lambda: defaultdict(list))
     ids: dict[tuple[str, int], list[str]] = field(default_factory=lambda: defaultdict(list))
     totals: Counter[str] = field(default_factory=Counter)
@@ -103,13 +102,14 @@ def admit(state: PartitionState, records: Iterable[tuple[int, Classified | None]
 
 
 def _moved(source: SourceState, record: Classified) -> SourceState:
-    arrival = record.observed_ms if source.arrival_ms is None else max(source.arrival_ms, record.observed_ms)
-    return SourceState(record.source_offset, arrival, _replays(source.replays, record.marker))
+    arrival_ms = record.observed_ms
+    if source.arrival_ms is not None and source.arrival_ms > arrival_ms:
+        arrival_ms = source.arrival_ms
+    replays = source.replays if record.marker is None else _replays(source.replays, record.marker)
+    return SourceState(record.source_offset, arrival_ms, replays)
 
 
-def _replays(open_now: tuple[str, ...], marker: str | None) -> tuple[str, ...]:
-    if marker is None:
-        return open_now
+def _replays(open_now: tuple[str, ...], marker: str) -> tuple[str, ...]:
     verb, _, run = marker.partition(":")
     rest = tuple(name for name in open_now if name != run)
     return (*rest, run) if verb == "begin" else rest
@@ -126,58 +126,60 @@ def id_generation(admitted: Admitted, horizon_ms: int) -> tuple[str, int]:
 def count(admission: Admission, known: set[tuple[str, int, str]], settings: Settings, partition: int) -> Delta:
     """What the admitted records add. `known` holds (channel, generation, id hash) of ids counted before this batch."""
     delta = Delta(admission.after)
-    seen = set(known)
+    counting = _Counting(delta, set(known), settings, partition)
     for item in admission.admitted:
-        _count_outcome(delta, item)
-        if item.record.outcome in ("classified", "duplicate"):
-            _count_document(delta, item, seen, settings, partition)
+        delta.totals[item.record.outcome] += 1
+        if item.record.lost:
+            delta.totals["lost"] += item.record.lost
+        if item.record.outcome in COUNTED_OUTCOMES and counting.is_new(item):
+            counting.add(item)
+    delta.gains.roll_up()
     return delta
 
 
-def _count_outcome(delta: Delta, item: Admitted) -> None:
-    delta.totals[item.record.outcome] += 1
-    if item.record.lost:
-        delta.totals["lost"] += item.record.lost
+class _Counting:
+    """One run of `count`: the settings in milliseconds, and which ids the batch has seen."""
 
+    def __init__(self, delta: Delta, seen: set[tuple[str, int, str]], settings: Settings, partition: int) -> None:
+        self._delta, self._seen, self._partition = delta, seen, partition
+        self._horizon_ms = settings.id_horizon_s * 1000
+        self._lateness_ms = settings.lateness_s * 1000
+        self._max_age_ms = settings.max_age_s * 1000
+        self._max_ahead_ms = settings.max_ahead_s * 1000
+        self._retentions_ms = retentions_ms(settings)
 
-def _count_document(
-    delta: Delta, item: Admitted, seen: set[tuple[str, int, str]], settings: Settings, partition: int
-) -> None:
-    channel, generation = id_generation(item, settings.id_horizon_s * 1000)
-    if (channel, generation, item.id_key) in seen or (channel, generation - 1, item.id_key) in seen:
-        delta.totals["redelivered"] += 1
-        return
-    seen.add((channel, generation, item.id_key))
-    delta.ids[channel, generation].append(item.id_key)
-    record = item.record
-    age_ms = item.arrival_ms - record.published_ms
-    if age_ms > settings.retention_days * DAY_MS:
-        delta.totals["expired"] += 1
-        return
-    delta.totals["counted"] += 1
-    if age_ms > settings.lateness_s * 1000:
-        delta.totals["late"] += 1
-    series = series_of(record)
-    _add_to_windows(delta, record, series)
-    if age_ms <= settings.max_age_s * 1000 and not record.backfill:
-        _add_entry(delta, item, series, settings, partition)
+    def is_new(self, item: Admitted) -> bool:
+        """Whether its id is counted for the first time; then it is remembered."""
+        channel, generation = id_generation(item, self._horizon_ms)
+        here = (channel, generation, item.id_key)
+        if here in self._seen or (channel, generation - 1, item.id_key) in self._seen:
+            self._delta.totals["redelivered"] += 1
+            return False
+        self._seen.add(here)
+        self._delta.ids[channel, generation].append(item.id_key)
+        return True
 
+    def add(self, item: Admitted) -> None:
+        """Count it in the levels that reach back to its date, and let detection see it unless it is too old."""
+        record, totals = item.record, self._delta.totals
+        age_ms = item.arrival_ms - record.published_ms
+        if age_ms > self._retentions_ms[-1] or age_ms < -self._max_ahead_ms:
+            totals["expired"] += 1
+            return
+        totals["counted"] += 1
+        if age_ms > self._lateness_ms:
+            totals["late"] += 1
+        finest = 0
+        while age_ms > self._retentions_ms[finest]:
+            finest += 1
+        series = series_of(record)
+        self._delta.gains.add(record, series, finest)
+        if age_ms <= self._max_age_ms and not record.backfill:
+            self._expect(item, series)
 
-def _add_to_windows(delta: Delta, record: Classified, series: Sequence[str]) -> None:
-    bucket = bucket_start(record.published_ms, BUCKET_MS)
-    negative = record.counted_sentiment == "negative"
-    positive = record.counted_sentiment == "positive"
-    for name in series:
-        counts = delta.windows[name, bucket]
-        counts[0] += 1
-        counts[1] += negative
-        counts[2] += positive
-        delta.texts[name, bucket].add(record.text_hash)
-
-
-def _add_entry(delta: Delta, item: Admitted, series: tuple[str, ...], settings: Settings, partition: int) -> None:
-    record = item.record
-    detection_ms = max(record.published_ms, item.arrival_ms - settings.lateness_s * 1000)
-    delta.entries[bucket_start(detection_ms, BUCKET_MS)].append(
-        Entry(record.text_hash, record.counted_sentiment, series, record.author_hash, partition, item.offset)
-    )
+    def _expect(self, item: Admitted, series: tuple[str, ...]) -> None:
+        record = item.record
+        detection_ms = max(record.published_ms, item.arrival_ms - self._lateness_ms)
+        self._delta.entries[bucket_start(detection_ms, BUCKET_MS)].append(
+            Entry(record.text_hash, record.counted_sentiment, series, record.author_hash, self._partition, item.offset)
+        )

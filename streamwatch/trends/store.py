@@ -15,14 +15,20 @@ from redis.asyncio import Redis
 
 from streamwatch.errors import StaleState
 from streamwatch.redis_errors import answering
-from streamwatch.timeline import HOUR_MS
-from streamwatch.trends.counting import Admitted, Delta, PartitionState, SourceState, id_generation
-from streamwatch.trends.keys import Keys, hour_and_index
-
-MAX_ARGUMENTS = 4000
-"""Items of one Redis call inside the script: Lua's stack holds 8,000."""
+from streamwatch.trends.batch import MAX_ARGUMENTS, packed_gains
+from streamwatch.trends.counting import (
+    COUNTED_OUTCOMES,
+    Admitted,
+    Delta,
+    PartitionState,
+    SourceState,
+    id_generation,
+)
+from streamwatch.trends.keys import Keys
 
 _encoder = msgspec.json.Encoder()
+UNLIMITED = 2**31 - 1
+_encode_batch = msgspec.msgpack.Encoder().encode
 _decode_source = msgspec.json.Decoder(SourceState).decode
 
 
@@ -44,12 +50,14 @@ class RedisStore:
         redis: a client that returns bytes.
         prefix: the settings' prefix.
         partition: of `classified`.
+        max_series: that may have windows in one day; the setting `max_window_series`.
     """
 
-    def __init__(self, redis: Redis, prefix: str, partition: int) -> None:
+    def __init__(self, redis: Redis, prefix: str, partition: int, max_series: int = UNLIMITED) -> None:
         self._redis = redis
         self.keys = Keys(prefix, partition)
         self.partition = partition
+        self._max_series = max_series
         self._apply = redis.register_script(script_text("apply.lua"))
 
     async def load(self) -> PartitionState:
@@ -92,38 +100,16 @@ class RedisStore:
             "epoch": epoch,
             "sources": {c: _pack(s) for c, s in after.sources.items() if before.sources.get(c) != s},
             "totals": dict(delta.totals),
-            "windows": [[*_window(bucket, name), *counts] for (name, bucket), counts in delta.windows.items()],
-            "texts": _chunks((f"{bucket}:{name}", hashes) for (name, bucket), hashes in delta.texts.items()),
+            "max_series": self._max_series,
             "entries": _chunks((bucket, map(_pack, entries)) for bucket, entries in delta.entries.items()),
             "ids": _chunks((f"{channel}:{generation}", ids) for (channel, generation), ids in delta.ids.items()),
             "forget": _forgotten(before, delta, horizon_ms),
-        }
+        } | packed_gains(delta.gains)
         with answering():
-            verdict = await self._apply(keys=[self.keys.state], args=[self.keys.base, msgspec.msgpack.encode(batch)])
+            verdict = await self._apply(keys=[self.keys.state], args=[self.keys.base, _encode_batch(batch)])
         if verdict != b"ok":
             raise StaleState(f"partition {self.partition} is not at offset {before.applied} any more")
         return msgspec.structs.replace(after, epoch=epoch)
-
-    async def drop_older_than(self, oldest_ms: int) -> int:
-        """Delete windows before `oldest_ms`, whole hours; how many series-hours went."""
-        hour = oldest_ms // HOUR_MS
-        with answering():
-            old: Any = await self._redis.zrange(self.keys.hours, "-inf", f"({hour}", byscore=True)
-        for start in range(0, len(old), 500):
-            await self._drop(old[start : start + 500])
-        return len(old)
-
-    async def _drop(self, members: Sequence[bytes]) -> None:
-        pipe = self._redis.pipeline(transaction=False)
-        for member in members:
-            hour, _, series = member.decode().partition(":")
-            pipe.delete(self.keys.window(int(hour), series))
-            pipe.delete(
-                *(self.keys.texts(ms, series) for ms in range(int(hour) * HOUR_MS, (int(hour) + 1) * HOUR_MS, 10_000))
-            )
-        pipe.zrem(self.keys.hours, *members)
-        with answering():
-            await pipe.execute()
 
 
 def _new_epoch() -> str:
@@ -144,16 +130,11 @@ def parse_totals(fields: Any) -> dict[str, int]:
 def _questions(items: Sequence[Admitted], horizon_ms: int) -> dict[tuple[str, int], dict[str, None]]:
     asked: dict[tuple[str, int], dict[str, None]] = {}
     for item in items:
-        if item.record.outcome in ("classified", "duplicate"):
+        if item.record.outcome in COUNTED_OUTCOMES:
             channel, generation = id_generation(item, horizon_ms)
             for number in (generation, generation - 1):
                 asked.setdefault((channel, number), {})[item.id_key] = None
     return asked
-
-
-def _window(bucket: int, name: str) -> tuple[int, str, int]:
-    hour, index = hour_and_index(bucket)
-    return hour, name, index
 
 
 def _chunks(groups: Iterable[tuple[Any, Iterable[Any]]]) -> list[list[Any]]:

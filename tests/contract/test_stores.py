@@ -14,9 +14,14 @@ from streamwatch.config import Settings
 from streamwatch.errors import StaleState, StoreUnavailable
 from streamwatch.records import Classified, Given
 from streamwatch.testing.memory_store import MemoryStore
-from streamwatch.timeline import HOUR_MS
+from streamwatch.timeline import DAY_MS, HOUR_MS, MINUTE_MS
+from streamwatch.trends.cells import unpacked
 from streamwatch.trends.counting import Delta, PartitionState, SourceState
-from streamwatch.trends.store import RedisStore
+from streamwatch.trends.distinct import split
+from streamwatch.trends.levels import DAY, FINE, HOUR, LEVELS, MINUTE, Level
+from streamwatch.trends.retention import Retention
+from streamwatch.trends.sketch import estimate
+from streamwatch.trends.store import UNLIMITED, RedisStore
 from streamwatch.trends.writer import PartitionWriter, Store
 
 SETTINGS = Settings()
@@ -24,7 +29,10 @@ HORIZON_MS = SETTINGS.id_horizon_s * 1000
 START_MS = 1_700_000_000_000 - 1_700_000_000_000 % HORIZON_MS
 
 
-def document(offset: int, *, at_ms: int = START_MS, id: str | None = None, follows: int | None = None) -> Classified:
+def document(
+    offset: int, *, at_ms: int = START_MS, id: str | None = None, follows: int | None = None, text: str | None = None,
+    published_ms: int | None = None, entities: tuple[str, ...] = (),
+) -> Classified:  # fmt: skip
     """The record of one source offset."""
     return Classified(
         outcome="classified",
@@ -33,9 +41,10 @@ def document(offset: int, *, at_ms: int = START_MS, id: str | None = None, follo
         source_offset=offset,
         follows=offset - 1 if follows is None else follows,
         observed_ms=at_ms,
-        published_ms=at_ms,
+        published_ms=at_ms if published_ms is None else published_ms,
+        entities=entities,
         id=id or f"d{offset}",
-        text_hash=f"{offset:016x}",
+        text_hash=text or f"{offset:016x}",
         source="s",
         given=Given(sentiment=("negative", "neutral", "positive")[offset % 3], topic="t"),
     )
@@ -49,8 +58,8 @@ def numbered(records: list[Classified], first: int = 0) -> list[tuple[int, Class
 class InMemory:
     """The memory store, as the contract looks at it."""
 
-    def __init__(self) -> None:
-        self.store = MemoryStore()
+    def __init__(self, max_series: int = UNLIMITED) -> None:
+        self.store = MemoryStore(0, max_series)
 
     async def wipe(self) -> None:
         self.store.wipe()
@@ -58,16 +67,19 @@ class InMemory:
     async def totals(self) -> dict[str, int]:
         return dict(self.store.totals)
 
-    async def window(self, series: str, bucket_ms: int) -> list[int]:
-        return self.store.windows.get((series, bucket_ms), [0, 0, 0])
+    async def cell(self, series: str, bucket_ms: int, level: Level = FINE) -> list[int]:
+        return self.store.levels[LEVELS.index(level)].get((series, bucket_ms), [0] * 6)
+
+    async def n_texts(self, series: str, bucket_ms: int, level: Level) -> int:
+        return len(self.store.texts[LEVELS.index(level)][series, bucket_ms])
 
 
 class InRedis:
     """The Redis store, as the contract looks at it."""
 
-    def __init__(self, client: Redis, prefix: str) -> None:
+    def __init__(self, client: Redis, prefix: str, max_series: int = UNLIMITED) -> None:
         self.client: Any = client
-        self.store = RedisStore(client, prefix, 0)
+        self.store = RedisStore(client, prefix, 0, max_series)
 
     async def wipe(self) -> None:
         await self.client.flushall()
@@ -77,12 +89,16 @@ class InRedis:
 
         return parse_totals(await self.client.hgetall(self.store.keys.state))
 
-    async def window(self, series: str, bucket_ms: int) -> list[int]:
-        from streamwatch.trends.keys import hour_and_index
+    async def cell(self, series: str, bucket_ms: int, level: Level = FINE) -> list[int]:
+        block, index = level.block_and_index(bucket_ms)
+        raw = await self.client.hget(self.store.keys.window(level, block, series), index)
+        return unpacked(raw) if raw else [0] * 6
 
-        hour, index = hour_and_index(bucket_ms)
-        fields = await self.client.hgetall(self.store.keys.window(hour, series))
-        return [int(fields.get(f"{index}:{kind}".encode(), 0)) for kind in ("n", "-", "+")]
+    async def n_texts(self, series: str, bucket_ms: int, level: Level) -> int:
+        if level is not MINUTE:
+            return int(await self.client.pfcount(self.store.keys.texts(level, bucket_ms, series)))
+        block, index = level.block_and_index(bucket_ms)
+        return estimate(split(await self.client.hget(self.store.keys.sketches(block, series), index))[0])
 
 
 @pytest.fixture(params=["memory", "redis"])
@@ -91,17 +107,17 @@ def opened(request: pytest.FixtureRequest) -> Iterator[Any]:
     if request.param == "memory":
 
         @asynccontextmanager
-        async def open_memory() -> AsyncIterator[InMemory]:
-            yield InMemory()
+        async def open_memory(max_series: int = UNLIMITED) -> AsyncIterator[InMemory]:
+            yield InMemory(max_series)
 
         yield open_memory
         return
     settings = request.getfixturevalue("redis_settings")
 
     @asynccontextmanager
-    async def open_redis() -> AsyncIterator[InRedis]:
+    async def open_redis(max_series: int = UNLIMITED) -> AsyncIterator[InRedis]:
         async with Redis.from_url(settings.redis) as client:
-            yield InRedis(client, settings.prefix)
+            yield InRedis(client, settings.prefix, max_series)
 
     yield open_redis
 
@@ -116,8 +132,8 @@ def test_what_is_applied_is_there(opened: Any) -> None:
         async with opened() as subject:
             writer = writer_of(subject.store)
             await writer.take(numbered([document(n) for n in range(6)]))
-            assert await subject.window("all", START_MS) == [6, 2, 2]
-            assert await subject.window("topic:t", START_MS) == [6, 2, 2]
+            assert (await subject.cell("all", START_MS))[:3] == [6, 2, 2]
+            assert (await subject.cell("topic:t", START_MS))[:3] == [6, 2, 2]
             assert await subject.totals() == {"classified": 6, "counted": 6}
             state = await subject.store.load()
             assert (state.applied, state.sources["social"]) == (6, SourceState(5, START_MS))
@@ -138,7 +154,7 @@ def test_a_stale_writer_is_refused_and_writes_nothing(opened: Any) -> None:
             await second.take(numbered([document(1)], 1))
             with pytest.raises(StaleState):
                 await first.take(numbered([document(1)], 1))
-            assert await subject.window("all", START_MS) == [2, 1, 0]
+            assert (await subject.cell("all", START_MS))[:3] == [2, 1, 0]
 
     asyncio.run(check())
 
@@ -222,8 +238,8 @@ def test_an_id_is_known_in_its_generation_and_the_next_and_forgotten_after(opene
                 await writer.take(numbered([document(offset, at_ms=START_MS + after_ms, id="same")], offset))
             totals = await subject.totals()
             assert (totals["counted"], totals["redelivered"]) == (2, 2)
-            assert await subject.window("all", START_MS) == [1, 1, 0]
-            assert await subject.window("all", START_MS + 2 * HORIZON_MS) == [1, 1, 0]
+            assert (await subject.cell("all", START_MS))[:3] == [1, 1, 0]
+            assert (await subject.cell("all", START_MS + 2 * HORIZON_MS))[:3] == [1, 1, 0]
 
     asyncio.run(check())
 
@@ -253,20 +269,90 @@ def test_old_id_sets_are_deleted(redis_settings: Settings) -> None:
     asyncio.run(check())
 
 
-def test_retention_deletes_whole_hours_before_it_and_nothing_else(redis_settings: Settings) -> None:
+def test_every_level_is_written_in_the_same_call(opened: Any) -> None:
+    async def check() -> None:
+        async with opened() as subject:
+            records = [document(n, at_ms=START_MS + n * 25_000) for n in range(6)]
+            await writer_of(subject.store).take(numbered(records))
+            assert await subject.cell("all", START_MS + 20_000) == [1, 0, 0, 0, 0, 0]
+            assert await subject.cell("all", START_MS, MINUTE) == [3, 1, 1, 0, 0, 0]
+            assert await subject.cell("all", START_MS, HOUR) == [6, 2, 2, 0, 0, 0]
+            assert await subject.cell("all", DAY.start_of(START_MS), DAY) == [6, 2, 2, 0, 0, 0]
+            assert await subject.n_texts("all", START_MS, MINUTE) == 3
+            assert await subject.n_texts("all", START_MS, HOUR) == 6
+
+    asyncio.run(check())
+
+
+def test_a_later_batch_adds_to_what_is_there_and_the_same_texts_stay_distinct_ones(opened: Any) -> None:
+    async def check() -> None:
+        async with opened() as subject:
+            writer = writer_of(subject.store)
+            for start in range(0, 300, 100):
+                records = [document(n, at_ms=START_MS + n, text=f"{n % 30:016x}") for n in range(start, start + 100)]
+                await writer.take(numbered(records, start))
+            assert await subject.cell("all", START_MS, HOUR) == [300, 100, 100, 0, 0, 0]
+            for level in (MINUTE, HOUR):
+                assert await subject.n_texts("all", START_MS, level) == 30
+
+    asyncio.run(check())
+
+
+def test_a_document_older_than_a_level_corrects_the_coarser_ones_only(opened: Any) -> None:
+    async def check() -> None:
+        async with opened() as subject:
+            ages = (SETTINGS.fine_retention_days, SETTINGS.minute_retention_days, SETTINGS.hour_retention_days)
+            days = [at_ms for n in ages for at_ms in (START_MS - n * DAY_MS, START_MS - n * DAY_MS - MINUTE_MS)]
+            oldest = START_MS - SETTINGS.day_retention_days * DAY_MS
+            dates = [*days, oldest, oldest - 1]
+            records = [document(n, at_ms=START_MS, published_ms=ms) for n, ms in enumerate(dates)]
+            await writer_of(subject.store).take(numbered(records))
+            kept = [[(await subject.cell("all", level.start_of(ms), level))[0] > 0 for level in LEVELS] for ms in days]
+            assert [sum(levels) for levels in kept] == [4, 3, 3, 2, 2, 1]
+            totals = await subject.totals()
+            assert (totals["counted"], totals["late"], totals["expired"]) == (7, 7, 1)
+
+    asyncio.run(check())
+
+
+def test_a_series_beyond_the_cap_of_its_day_is_refused_and_counted_however_the_log_is_cut(opened: Any) -> None:
+    async def check(cuts: tuple[int, ...]) -> None:
+        async with opened(max_series=5) as subject:
+            records = [document(n, entities=(f"name{n % 4}",)) for n in range(12)]
+            writer = writer_of(subject.store)
+            for start, end in zip((0, *cuts), (*cuts, 12), strict=True):
+                await writer.take(numbered(records[start:end], start))
+            counted = [(await subject.cell(f"entity:name{n}", START_MS, HOUR))[0] for n in range(4)]
+            assert counted == [3, 3, 0, 0]
+            assert (await subject.cell("all", START_MS, HOUR))[0] == 12
+            assert (await subject.totals())["series_refused"] == 6
+            await subject.wipe()
+
+    for cuts in ((), (1, 2), (7,)):
+        asyncio.run(check(cuts))
+
+
+def test_retention_deletes_the_days_of_each_level_and_nothing_else(redis_settings: Settings) -> None:
     async def check() -> None:
         async with Redis.from_url(redis_settings.redis) as client:
             store = RedisStore(client, redis_settings.prefix, 0)
-            writer = writer_of(store)
+            writer, retention = writer_of(store), Retention(client, store.keys)
             for offset in range(4):
-                await writer.take(numbered([document(offset, at_ms=START_MS + offset * HOUR_MS)], offset))
-            assert await store.drop_older_than(START_MS + 2 * HOUR_MS + 1) == 2 * 3
-            hours = {int(m.decode().partition(":")[0]) for m in await client.zrange(store.keys.hours, 0, -1)}
-            assert hours == {START_MS // HOUR_MS + 2, START_MS // HOUR_MS + 3}
-            keys = [key.decode() async for key in client.scan_iter(match=f"{store.keys.base}*")]
-            assert {k.split(":")[3] for k in keys if ":w:" in k} == {str(h) for h in hours}
-            assert {int(k.split(":")[3]) // HOUR_MS for k in keys if ":d:" in k} == hours
-            assert await store.drop_older_than(START_MS) == 0
+                await writer.take(numbered([document(offset, at_ms=START_MS + offset * DAY_MS)], offset))
+            first, later = START_MS // DAY_MS, START_MS + 3 * DAY_MS
+            kept_ms = (1 * DAY_MS, 2 * DAY_MS, 3 * DAY_MS, 3 * DAY_MS)
+            assert await retention.drop_older_than(later, kept_ms) == 2 + 1
+            keys = [key.decode().split("}:")[1] async for key in client.scan_iter(match=f"{store.keys.base}*")]
+            blocks = {(k.split(":")[1], int(k.split(":")[2])) for k in keys if k.startswith("w:")}
+            days = {(code, block * level.block_ms // DAY_MS - first) for level in LEVELS for code, block in blocks
+                    if code == level.code}  # fmt: skip
+            assert days == {("f", 2), ("f", 3), ("m", 1), ("m", 2), ("m", 3)} | {(c, d) for c in "hd" for d in range(4)}
+            assert await retention.drop_older_than(later, kept_ms) == 0
+            await retention.drop_older_than(later + 500 * DAY_MS, kept_ms)
+            left = {
+                key.decode().split("}:")[1].split(":")[0] async for key in client.scan_iter(match=f"{store.keys.base}*")
+            }
+            assert left == {"state", "i", "e", "open"}
 
     asyncio.run(check())
 
@@ -276,9 +362,10 @@ def test_a_batch_larger_than_a_lua_stack_is_applied(redis_settings: Settings) ->
         async with Redis.from_url(redis_settings.redis) as client:
             subject = InRedis(client, redis_settings.prefix)
             await writer_of(subject.store).take(numbered([document(n) for n in range(9_000)]))
-            assert await subject.window("all", START_MS) == [9000, 3000, 3000]
+            assert (await subject.cell("all", START_MS))[:3] == [9000, 3000, 3000]
             assert await client.llen(subject.store.keys.entries(START_MS)) == 9000
-            assert await client.pfcount(subject.store.keys.texts(START_MS, "all")) == pytest.approx(9000, rel=0.03)
+            assert await subject.n_texts("all", START_MS, HOUR) == pytest.approx(9000, rel=0.03)
+            assert await subject.n_texts("all", START_MS, MINUTE) == pytest.approx(9000, rel=0.4)
 
     asyncio.run(check())
 
@@ -293,7 +380,7 @@ def test_a_redis_that_is_away_is_store_unavailable_everywhere() -> None:
                 store.load,
                 lambda: writer_of(store).take(numbered([item])),
                 lambda: store.apply(PartitionState(), delta, HORIZON_MS),
-                lambda: store.drop_older_than(START_MS),
+                lambda: Retention(client, store.keys).drop_older_than(START_MS, [HOUR_MS] * 4),
             ):
                 with pytest.raises(StoreUnavailable):
                     await attempt()

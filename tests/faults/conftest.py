@@ -17,7 +17,7 @@ from streamwatch.sources.replay import Options
 from streamwatch.sources.row import Row
 
 from .oracle import Expected, expect
-from .storm import Plan, Storm, judge
+from .storm import WHOLE, Plan, Storm, judge
 
 OPTIONS = Options(channels=SOURCES)
 
@@ -60,7 +60,7 @@ def wiped_redis() -> Iterator[RedisServer]:
 @pytest.fixture
 def settings(settings: Settings, wiped_redis: RedisServer) -> Settings:
     """Settings for each broker in turn, the null model, and the Redis that may be wiped."""
-    return settings.model_copy(update={"model": "null", "redis": wiped_redis.url})
+    return settings.model_copy(update=WHOLE | {"redis": wiped_redis.url})
 
 
 @pytest.fixture(scope="session")
@@ -68,7 +68,7 @@ def quiet(
     tansu: Tansu, redis_server: RedisServer, rows: Sequence[Row], tmp_path_factory: pytest.TempPathFactory
 ) -> Quiet:
     """One run without faults. Its alerts are those of every storm, on either broker."""
-    settings = load(prefix="quiet-", model="null", **embedded_settings(tansu.url, redis_server.url))
+    settings = load(prefix="quiet-", **WHOLE, **embedded_settings(tansu.url, redis_server.url))
     storm = Storm(settings, rows, OPTIONS, tmp_path_factory.mktemp("quiet"))
     try:
         storm.run(Plan())

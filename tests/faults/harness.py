@@ -21,6 +21,8 @@ from streamwatch.demo.worker import environment
 from streamwatch.embedded import launch
 from streamwatch.sources.replay import Options, Totals, replay
 from streamwatch.sources.row import Row
+from streamwatch.trends.cells import unpacked
+from streamwatch.trends.levels import FINE, Level
 
 from .oracle import Windows
 
@@ -230,16 +232,16 @@ class Scene:
                     found[name[2:].decode()] += int(value)
         return found
 
-    def windows(self) -> Windows:
+    def windows(self, level: Level = FINE) -> Windows:
         """Every bucket of every series in every partition, summed over the partitions."""
         found: dict[tuple[str, int], list[int]] = defaultdict(lambda: [0, 0, 0])
-        pattern = f"{self.settings.prefix}sw:{{p*}}:w:*"
+        pattern = f"{self.settings.prefix}sw:{{p*}}:w:{level.code}:*"
         for key in list(self.redis.scan_iter(match=pattern, count=5000)):
-            hour, _, series = key.decode().split(":w:", 1)[1].partition(":")
-            for field, value in self.redis.hgetall(key).items():
-                index, _, kind = field.decode().partition(":")
-                bucket = int(hour) * 3_600_000 + int(index) * BUCKET_MS
-                found[series, bucket][("n", "-", "+").index(kind)] += int(value)
+            block, _, series = key.decode().split(f":w:{level.code}:", 1)[1].partition(":")
+            for index, raw in self.redis.hgetall(key).items():
+                held = found[series, level.bucket_of(int(block), int(index))]
+                for i, n in enumerate(unpacked(raw)[:3]):
+                    held[i] += n
         return {key: (n, negative, positive) for key, (n, negative, positive) in found.items()}
 
     def n_missed(self) -> int:

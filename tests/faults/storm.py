@@ -24,10 +24,13 @@ from streamwatch.sources.columns import parse_columns
 from streamwatch.sources.files import channels_named_in, read_rows
 from streamwatch.sources.replay import Options
 from streamwatch.sources.row import Row
+from streamwatch.trends.levels import LEVELS
 
 from .harness import Replaying, Scene, Worker
-from .oracle import Expected, expect
+from .oracle import Expected, Windows, expect
 
+WHOLE: dict[str, Any] = {"model": "null", "fine_retention_days": 35, "minute_retention_days": 35}
+"""Settings of a deployment that is compared with the oracle: every bucket stays, a stream of a month long."""
 PATIENCE_S = 150.0
 """For one wait: restarts, rebalances and a rebuild fit many times."""
 
@@ -160,6 +163,9 @@ def judge(scene: Scene, expected: Expected, quiet: dict[tuple[str, int], set[byt
             "n": len(differing),
             "first": [(key, windows.get(key), expected.windows.get(key)) for key in sorted(differing)[:5]],
         }
+    for level in LEVELS[1:]:
+        if scene.windows(level) != _rolled_up(expected.windows, level.width_ms):
+            wrong[f"windows of a {level.name}"] = "differ from the sum of what was expected of 10 s"
     sums = {
         "consumed = classified + duplicate + dead_lettered":
             (expected.n_rows, totals["classified"] + totals["duplicate"] + totals["dead_lettered"]),
@@ -180,6 +186,14 @@ def judge(scene: Scene, expected: Expected, quiet: dict[tuple[str, int], set[byt
     elif quiet is not None and alerts != quiet:
         wrong["alert contents"] = [key for key in alerts if alerts[key] != quiet[key]]
     return wrong
+
+
+def _rolled_up(fine: Windows, width_ms: int) -> Windows:
+    sums: dict[tuple[str, int], tuple[int, ...]] = {}
+    for (series, bucket_ms), counts in fine.items():
+        place = series, bucket_ms - bucket_ms % width_ms
+        sums[place] = tuple(a + b for a, b in zip(sums.get(place, (0, 0, 0)), counts, strict=True))
+    return sums  # type: ignore[return-value]
 
 
 def summary(storm: Storm, expected: Expected) -> dict[str, Any]:
@@ -235,14 +249,14 @@ def _servers(stack: ExitStack, kind: str, folder: Path) -> tuple[Cluster | None,
     redis_url = stack.enter_context(RedisServer()).url
     if kind == "tansu":
         broker = stack.enter_context(Tansu())
-        return None, embedded_settings(broker.url, redis_url) | {"model": "null"}
+        return None, embedded_settings(broker.url, redis_url) | WHOLE
     from tests.apache_kafka import ApacheKafka, kafka_home
 
     home = kafka_home()
     if home is None:
         sys.exit("STREAMWATCH_TEST_KAFKA_HOME is not set: no Apache Kafka to storm")
     cluster = stack.enter_context(ApacheKafka(home, folder / "cluster"))
-    return cluster, embedded_settings(cluster.url, redis_url) | {"model": "null", "idempotence": True}
+    return cluster, embedded_settings(cluster.url, redis_url) | WHOLE | {"idempotence": True}
 
 
 def _both_runs(

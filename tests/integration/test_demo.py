@@ -16,7 +16,7 @@ from redis import Redis
 
 from streamwatch.config import Settings
 from streamwatch.demo.report import report
-from streamwatch.demo.run import play
+from streamwatch.demo.run import KEPT, play
 from streamwatch.demo.screen import Screen
 from streamwatch.sources import synthetic
 from streamwatch.sources.files import read_rows
@@ -66,9 +66,8 @@ def test_an_incident_raises_an_alert_with_evidence_and_an_export_agrees_with_the
         writer = csv.DictWriter(out, ["id", "published_at", "text", "entities", "sentiment"])
         writer.writeheader()
         writer.writerows(rows)
-    settings = tansu_settings.model_copy(
-        update={"model": "null", "retention_days": 30_000, "classified_retention_days": 30_000}
-    )
+    kept = dict.fromkeys((f"{what}_retention_days" for what in KEPT), 30_000)
+    settings = tansu_settings.model_copy(update={"model": "null"} | kept)
     from threading import Event
 
     from streamwatch import channels

@@ -49,7 +49,8 @@ def _lines(output: str) -> list[str]:
         ("redis", "http://localhost", "STREAMWATCH_REDIS=http://localhost: expected redis://"),
         ("detection_bucket_s", "15", "STREAMWATCH_DETECTION_BUCKET_S=15: input should be a multiple of 10"),
         ("heartbeat_s", "11", "must be at most a third of session_timeout_s"),
-        ("retention_days", "90", "windows could not be rebuilt"),
+        ("hour_retention_days", "90", "windows could not be rebuilt"),
+        ("minute_retention_days", "1", "must not shrink"),
     ],
 )
 def test_settings_that_make_no_sense_are_one_line_and_exit_code_2(
