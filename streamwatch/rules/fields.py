@@ -159,7 +159,7 @@ def pattern(node: Node) -> str:
     if ANY in kind or value == "all" or (colon and kind in SERIES_KINDS[1:]):
         return value
     known = did_you_mean(kind, SERIES_KINDS)
-    raise Fault(node.line, f"no series is called {shown(value)}:{known}; the others have a colon, as ticker:AAPL")
+    raise Fault(node.line, f"no series is called {shown(value)}:{known}")
 
 
 def mapping(keys: dict[str, Reader], what: str) -> Reader:
@@ -172,12 +172,12 @@ def mapping(keys: dict[str, Reader], what: str) -> Reader:
 
     def read(node: Node) -> dict[str, Any]:
         if not isinstance(node, Mapping):
-            raise Fault(node.line, f"{what} must be a mapping of keys and values")
+            raise Fault(node.line, "a mapping of keys and values is expected")
         values: dict[str, Any] = {}
         faults: list[Fault] = []
         for key, (line, value) in node.entries.items():
             with collected(faults):
-                values[key] = known(key, line)(value)
+                values[key] = _named(key, known(key, line), value)
         if faults:
             raise Faults(faults)
         return values
@@ -185,10 +185,20 @@ def mapping(keys: dict[str, Reader], what: str) -> Reader:
     return read
 
 
+def _named(key: str, reader: Reader, value: Node) -> Any:
+    """Read a value; a fault of it alone tells its key, those of its parts tell theirs."""
+    try:
+        return reader(value)
+    except Faults:
+        raise
+    except Fault as fault:
+        raise Fault(fault.line, f"`{key}`: {fault}") from fault
+
+
 def labels(node: Node) -> dict[str, str]:
     """Labels: a mapping of names to text."""
     if not isinstance(node, Mapping):
-        raise Fault(node.line, "labels must be a mapping of names and texts")
+        raise Fault(node.line, "a mapping of names and texts is expected")
     for key, (line, _) in node.entries.items():
         if not NAME.fullmatch(key):
             raise Fault(line, f"{shown(key)} is no name of a label: up to 64 letters, digits, _ . - are")

@@ -107,7 +107,7 @@ def _rule_set(root: Node, default: Rule) -> RuleSet:
 
 def _rules(node: Node, default: Rule) -> tuple[Rule, ...]:
     if not isinstance(node, Sequence) or not node.items:
-        raise Fault(node.line, "`rules` must be a list of at least one rule")
+        raise Fault(node.line, "a list of at least one rule is expected")
     if len(node.items) > MOST_RULES:
         raise Fault(node.line, f"{len(node.items)} rules: at most {MOST_RULES} are taken")
     given: list[dict[str, Any]] = []
@@ -159,7 +159,7 @@ def _check_names(rules: Sequence) -> None:
         line, node = item.entries["name"]
         name = identifier(node)
         if name in lines:
-            raise Fault(line, f"duplicate rule `{name}`: it stands in line {lines[name]} too")
+            raise Faults([Fault(line, f"duplicate rule `{name}`: it stands in line {lines[name]} too")])
         lines[name] = line
 
 
@@ -174,7 +174,7 @@ def _check_durations(rule: Rule, item: Node) -> None:
 def _inhibit(node: Node) -> tuple[Inhibition, ...]:
     """A list of inhibitions; an empty one inhibits nothing."""
     if not isinstance(node, Sequence):
-        raise Fault(node.line, "`inhibit` must be a list")
+        raise Fault(node.line, "a list is expected")
     found = []
     for item in node.items:
         given = mapping(INHIBIT_KEYS, "an inhibition")(item)

@@ -28,7 +28,8 @@ def _owner(rule: Rule, pattern: str, earlier: Sequence[Rule]) -> str:
     owners = [_first(earlier, pattern, kind) for kind in rule.kinds]
     if None in owners:
         return ""
-    return f"rule `{owners[0]}` before it owns it (the first that matches does)"
+    names = " and ".join(f"`{name}`" for name in dict.fromkeys(owners))
+    return f"{names} before it owns it all (first match wins)"
 
 
 def _first(earlier: Sequence[Rule], pattern: str, kind: str) -> str | None:
