@@ -24,7 +24,7 @@ from itertools import combinations
 
 import msgspec
 
-from streamwatch.alerting.words import word_set
+from streamwatch.text.words import word_set
 
 SHOWN = 8
 """Documents of an alert at most: more than a screen is not read."""

@@ -12,25 +12,26 @@ documents, and the Dirichlet over a vocabulary becomes a Beta for each term. A t
 so the variance keeps the two parts that the paper drops as small. The prior is both corpora together.
 
 Terms are words, pairs of neighbouring words, and pieces of two to four characters of scripts without spaces. A piece is
-dropped for the longer term that holds it where that has nearly all its documents. Stop words stand where
-they are really distinctive (`SURE`), and nowhere else. With fewer than `LEAST_PAST` past documents there is nothing to
-compare with: terms are then ranked by how many documents hold them, without stop words, and `z` is None.
+dropped for the longer term that holds it where that has nearly all its documents (so "on hold" stands for "hold").
+Stop words stand where they are really distinctive (`SURE`), and nowhere else. With fewer than `LEAST_PAST` past documents
+there is nothing to compare with: terms are then ranked by how many documents hold them, without stop words, and `z` is
+None.
 
 Examples:
     >>> now = ["flight cancelled, no hotel", "my flight was cancelled", "cancelled and on hold", "stuck on hold"]
     >>> past = ["my flight was great", "flight on time", "nice crew on my flight", "thanks for the flight"] * 3
     >>> [(one.term, round(one.z, 1), one.n_documents) for one in distinctive(now, past)]
-    [('cancelled', 1.8, 3), ('hold', 1.4, 2)]
+    [('cancelled', 1.8, 3), ('on hold', 1.4, 2)]
     >>> [(one.term, one.z) for one in distinctive(now, [])]
     [('cancelled', None), ('flight', None), ('hold', None)]
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import log, sqrt
 
-from streamwatch.alerting.words import words
 from streamwatch.records import Term
+from streamwatch.text.words import words
 
 N_TERMS = 8
 PRIOR = 10.0
@@ -39,7 +40,8 @@ LEAST_PAST = 8
 LEAST_DOCUMENTS = 2
 CLEAR = 1.0
 """The least z of a term: what stands below it differs by less than its standard error."""
-SURE = 1.96
+SURE = 3.0
+"""Of stop words: there are a hundred of them, and hardly one passes this by chance."""
 NEARLY_ALL = 0.8
 PIECES = (2, 3, 4)
 LOOKED_AT = 100
@@ -58,14 +60,14 @@ _STOP = frozenset(_STOP_WORDS.split())
 
 def distinctive(now: Iterable[str], past: Iterable[str]) -> tuple[Term, ...]:
     """The `N_TERMS` terms of the texts `now` that mark them most against the texts `past`, by z, ties by name."""
-    present, before = _holders(now), _holders(past)
+    present, before = _Holders(now), _Holders(past)
+    frequent = {term: len(who) for term, who in present.of.items() if len(who) >= LEAST_DOCUMENTS}
     if before.n < LEAST_PAST:
-        ranked = [_counted(term, len(who), present.n) for term, who in present.of.items() if not _weak(term)]
+        ranked = [_counted(term, y, present.n) for term, y in frequent.items() if not _stop_words(term)]
     else:
-        ranked = [_compared(term, len(who), present.n, before) for term, who in present.of.items()]
-        ranked = [one for one in ranked if (one.z or 0.0) >= (SURE if _weak(one.term) else CLEAR)]
-    ranked = [one for one in ranked if one.n_documents >= LEAST_DOCUMENTS]
-    return tuple(_without_pieces(sorted(ranked, key=_rank))[:N_TERMS])
+        ranked = [_compared(term, y, present.n, before) for term, y in frequent.items()]
+        ranked = [one for one in ranked if (one.z or 0.0) >= _least_z(one.term, frequent)]
+    return tuple(_without_pieces(sorted(ranked, key=_rank)[:LOOKED_AT])[:N_TERMS])
 
 
 def z_score(y: int, n: int, y_past: int, n_past: int) -> float:
@@ -115,10 +117,6 @@ class _Holders:
                 self.of[term].add(number)
 
 
-def _holders(texts: Iterable[str]) -> _Holders:
-    return _Holders(texts)
-
-
 def _pieces(run: str) -> set[str]:
     return {run[i : i + n] for n in PIECES for i in range(len(run) - n + 1)}
 
@@ -132,10 +130,18 @@ def _compared(term: str, y: int, n: int, past: _Holders) -> Term:
     return Term(term=term, z=round(z, 3), n_documents=y, share_of_documents=y / n)
 
 
-def _weak(term: str) -> bool:
-    """A stop word, a pair that begins or ends with one, or a single letter."""
-    parts = term.split(" ")
-    return any(part in _STOP or (len(part) == 1 and part.isascii()) for part in parts)
+def _least_z(term: str, frequent: Mapping[str, int]) -> float:
+    """What a term must reach: a stop word more, a pair with one too, unless it says what its other word always says."""
+    stop = _stop_words(term)
+    others = [part for part in term.split(" ") if part not in stop]
+    if not stop or (others and frequent[term] >= NEARLY_ALL * frequent[others[0]]):
+        return CLEAR
+    return SURE
+
+
+def _stop_words(term: str) -> list[str]:
+    """The parts of a term that are stop words or single letters."""
+    return [part for part in term.split(" ") if part in _STOP or (len(part) == 1 and part.isascii())]
 
 
 def _rank(one: Term) -> tuple[float, int, int, str]:
@@ -144,7 +150,6 @@ def _rank(one: Term) -> tuple[float, int, int, str]:
 
 def _without_pieces(ranked: Sequence[Term]) -> list[Term]:
     """No term beside a longer or shorter one that says the same."""
-    ranked = ranked[:LOOKED_AT]
     longer = [one for one in ranked if not any(_swallows(other, one) for other in ranked)]
     chosen: list[Term] = []
     for one in longer:

@@ -19,7 +19,10 @@ from streamwatch.trends.entry import Entry
 
 
 class Voice(msgspec.Struct, frozen=True):
-    """A text with all its copies of one bucket: the union of their series, the sentiment of most."""
+    """A text with all its copies of one bucket: the union of their series, the sentiment of most.
+
+    `signature` tells near copies (`text.signature`); 0 is not known.
+    """
 
     text_hash: str
     sentiment: str
@@ -28,6 +31,7 @@ class Voice(msgspec.Struct, frozen=True):
     partition: int
     offset: int
     copies: int
+    signature: int = 0
 
     @property
     def negative(self) -> bool:

@@ -1,7 +1,10 @@
 """Who speaks: enough different texts, and not one author above all."""
 
+import msgspec
+
 from streamwatch.alerting.voices import Voice
-from streamwatch.alerting.witnesses import KEPT, SHOWN, Witnesses
+from streamwatch.alerting.witnesses import KEPT, Witnesses
+from streamwatch.text.signature import signature
 from streamwatch.timeline import HOUR_MS
 
 
@@ -41,7 +44,8 @@ def test_only_voices_of_the_window_count():
 def test_the_ring_is_bounded_and_references_are_too():
     ring = ring_of(*[""] * 200)
     assert len(ring.ring) == KEPT
-    assert len(ring.references(0)) == SHOWN
+    assert len(ring.references(0)) == KEPT
+    assert ring.references(0, at_most=5) == ring.references(0)[:5]
 
 
 def test_references_show_each_author_before_any_twice():
@@ -54,3 +58,48 @@ def test_later_copies_are_counted_and_are_no_voices():
     assert ring.amplify("t0", 5)
     assert not ring.amplify("unknown", 5)
     assert (ring.summary(0).n_copies, ring.summary(0).n_distinct_texts) == (5, 2)
+
+
+def says(*texts):
+    """Each text by another author."""
+    ring = Witnesses()
+    for i, text in enumerate(texts):
+        ring.add(Voice(f"t{i}", "negative", ("all",), f"author {i}", 0, i, 1, signature(text)), 1000 * i)
+    return ring
+
+
+CAMPAIGN = [f"Sell ACME now, their heaters burn houses down and they hide it {tail}" for tail in "abcdefghijkl"]
+OTHERS = ["my heater smells", "no answer since Monday", "where is the recall", "refund please", "it caught fire again"]
+
+
+def test_variations_of_one_text_by_many_authors_do_not_convince():
+    seen = says(*CAMPAIGN).summary(0)
+    assert (seen.n_distinct_texts, seen.n_distinct_authors, seen.n_groups) == (12, 12, 1)
+    assert (seen.largest_text_share, seen.n_near_copies) == (1.0, 11)
+    assert not says(*CAMPAIGN).convincing(0)
+
+
+def test_a_campaign_does_not_convince_beside_some_other_voices():
+    assert not says(*CAMPAIGN, *OTHERS).convincing(0)
+    assert says(*CAMPAIGN[:4], *OTHERS).convincing(0)
+
+
+def test_a_rule_says_how_much_one_text_or_author_may_be():
+    assert says(*CAMPAIGN, *OTHERS).convincing(0, max_text_share=1.0)
+    assert says(*CAMPAIGN).convincing(0, min_texts=1, max_text_share=1.0)
+    assert not says(*OTHERS).convincing(0, min_texts=6)
+    assert ring_of("ann", "ann", "bob").convincing(0, min_texts=3, max_author_share=0.7)
+    assert not ring_of("ann", "ann", "bob").convincing(0, min_texts=3, max_author_share=0.6)
+
+
+def test_texts_without_a_signature_are_each_their_own():
+    assert says("...", "!!!", "1 2 3", "...", "?").summary(0).n_groups == 5
+
+
+def test_a_full_ring_takes_little():
+    ring = Witnesses()
+    for i in range(100):
+        ring.add(
+            Voice(f"{i:016x}", "negative", ("all",), f"{i:016x}", 3, 10**9 + i, 1, 2**32 - 1), 1_424_620_800_000 + i
+        )
+    assert len(msgspec.msgpack.encode(ring)) < 1536
