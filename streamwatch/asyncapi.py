@@ -57,22 +57,22 @@ def asyncapi() -> dict[str, Any]:
             "license": {"name": "Apache-2.0"},
         },
         "defaultContentType": "application/json",
-        "channels": {name: _channel(channels[name], m) for m in MESSAGES for name in m.channels},
+        "channels": {name: _channel(channels[name]) for m in MESSAGES for name in m.channels},
         "operations": dict(_operation(name, m) for m in MESSAGES for name in m.channels),
         "components": {"messages": {m.name: _message(m) for m in MESSAGES} | {"marker": _marker()}},
     }
 
 
-def _carried(name: str, message: Message) -> list[str]:
+def _carried(name: str) -> list[str]:
     """The names of the messages on a channel: documents come between markers."""
-    return [message.name, "marker"] if name in SOURCES else [message.name]
+    return [m.name for m in MESSAGES if name in m.channels] + (["marker"] if name in SOURCES else [])
 
 
-def _channel(channel: Channel, message: Message) -> dict[str, Any]:
+def _channel(channel: Channel) -> dict[str, Any]:
     return {
         "address": f"{{prefix}}{channel.name}",
         "parameters": {"prefix": {"description": "The setting STREAMWATCH_PREFIX; empty by default.", "default": ""}},
-        "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in _carried(channel.name, message)},
+        "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in _carried(channel.name)},
         "bindings": {"kafka": {"partitions": channel.partitions, "topicConfiguration": _topic_configuration(channel)}},
     }
 
@@ -93,7 +93,7 @@ def _operation(name: str, message: Message) -> tuple[str, dict[str, Any]]:
     return f"{action}-{name}", {
         "action": action,
         "channel": {"$ref": f"#/channels/{name}"},
-        "messages": [{"$ref": f"#/channels/{name}/messages/{m}"} for m in _carried(name, message)],
+        "messages": [{"$ref": f"#/channels/{name}/messages/{m}"} for m in _carried(name)],
     }
 
 

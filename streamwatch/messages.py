@@ -4,16 +4,31 @@
 over all channels.
 
 Examples:
-    >>> [message.name for message in MESSAGES]
+    >>> [message.name for message in MESSAGES][:5]
     ['document.v1', 'classified.v1', 'dead-letter.v1', 'alert.v1', 'drift.v1']
+    >>> [message.name for message in MESSAGES if "decisions" in message.channels]
+    ['silence.v1', 'acknowledgement.v1', 'verdict.v1', 'rules-change.v1']
     >>> MESSAGES[0].channels
     ('news', 'social')
 """
 
 from dataclasses import dataclass
 
+import msgspec
+
 from streamwatch.channels import SOURCES
-from streamwatch.records import Alert, Classified, DeadLetter, Document, DriftSample, Record
+from streamwatch.records import (
+    Acknowledgement,
+    Alert,
+    Classified,
+    DeadLetter,
+    Document,
+    DriftSample,
+    Record,
+    RulesChange,
+    Silence,
+    Verdict,
+)
 
 
 @dataclass(frozen=True)
@@ -35,7 +50,8 @@ class Message:
     @property
     def name(self) -> str:
         """The schema's name and version, which the field `schema` holds."""
-        return str(self.record.__struct_defaults__[0])
+        fields = msgspec.structs.fields(self.record)
+        return next(str(field.default) for field in fields if field.name == "schema")
 
     @property
     def file(self) -> str:
@@ -43,11 +59,17 @@ class Message:
         return f"{self.name}.json"
 
 
+DECISIONS = ("decisions",)
+
 MESSAGES = (
     Message(Document, SOURCES, "The document's id, so that all records of one id lie in one partition.", received=True),
     Message(Classified, ("classified",), "The document's id; none for a marker and for what went to dead-letter."),
     Message(DeadLetter, ("dead-letter",), "Where the record came from: channel/partition/offset."),
     Message(Alert, ("alerts",), "The alert's id: the channel is compacted, the last revision of each stays."),
     Message(DriftSample, ("drift",), "The document's id."),
+    Message(Silence, DECISIONS, "silence/<id>: the last record of each stays."),
+    Message(Acknowledgement, DECISIONS, "ack/<alert id>: the last record of each stays."),
+    Message(Verdict, DECISIONS, "verdict/<alert id>: the last record of each stays."),
+    Message(RulesChange, DECISIONS, "rules/<effective from, ms since 1970>: the last record of each stays."),
 )
-"""All messages. The channels `decisions` and `labels` are kept for what people say and carry no message yet."""
+"""All messages. The channel `labels` is kept for what people say and carries no message yet."""

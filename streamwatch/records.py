@@ -270,3 +270,69 @@ class DriftSample(Record, frozen=True, kw_only=True):
     inclusion_probability: Probability
     label: Given | None = None
     labelled_by: str | None = None
+
+
+class Decision(Record, frozen=True, kw_only=True):
+    """The base of what people decide. The channel `decisions` is compacted: of each key the last record stays."""
+
+    made_by: Annotated[str, Meta(min_length=1, max_length=128)]
+    made_at: Instant
+    comment: Annotated[str, Meta(max_length=2000)] = ""
+
+
+class Matchers(Record, frozen=True, kw_only=True):
+    """Which alerts a silence is about: all that is given must match, and an empty tuple asks nothing.
+
+    `series` and `rules` are patterns (`*` only) of which one must match; the values of `labels` are patterns too. A label
+    that an alert does not have matches nothing.
+    """
+
+    series: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
+    kinds: tuple[AlertKind, ...] = ()
+    severities: tuple[Severity, ...] = ()
+    labels: dict[str, str] = {}
+
+
+class Silence(Decision, frozen=True, kw_only=True):
+    """Alerts that nobody wants to hear of from `starts_at` until `ends_at`, by the wall clock.
+
+    They are detected and sent all the same: `tail`, `list` and notifiers leave them out. One that was ended early has
+    the same id, an earlier `ends_at`, and `expired_by`.
+    """
+
+    schema: Literal["silence.v1"] = "silence.v1"
+    id: Id
+    matchers: Matchers
+    starts_at: Instant
+    ends_at: Instant
+    expired_by: str = ""
+
+
+class Acknowledgement(Decision, frozen=True, kw_only=True):
+    """Somebody has seen an alert and looks after it; or, `retracted`, does so no more."""
+
+    schema: Literal["acknowledgement.v1"] = "acknowledgement.v1"
+    alert: Id
+    retracted: bool = False
+
+
+class Verdict(Decision, frozen=True, kw_only=True):
+    """Whether an alert told of something real, as an analyst sees it. The last verdict counts; `retracted` takes it back."""
+
+    schema: Literal["verdict.v1"] = "verdict.v1"
+    alert: Id
+    true: bool
+    retracted: bool = False
+
+
+class RulesChange(Decision, frozen=True, kw_only=True):
+    """Rules that decide from the bucket at `effective_from` (event time) on: a replay decides as it was decided then.
+
+    `text` is the whole rules file, with all defaults said; `digest` is of what it decides.
+    """
+
+    schema: Literal["rules-change.v1"] = "rules-change.v1"
+    effective_from: Instant
+    text: str
+    digest: str

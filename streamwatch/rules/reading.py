@@ -34,7 +34,7 @@ from streamwatch.rules.fields import (
 from streamwatch.rules.rule import KINDS, Rule, default_rule
 from streamwatch.rules.rule_set import Grouping, Inhibition, RuleSet
 from streamwatch.rules.shadows import check_shadows
-from streamwatch.rules.yaml_tree import Mapping, Node, Sequence, parse
+from streamwatch.rules.yaml_tree import MAX_BYTES, MAX_FILE_BYTES, Mapping, Node, Sequence, parse
 from streamwatch.timeline import MINUTE_MS
 
 EXAMPLE = files("streamwatch.rules").joinpath("example.yml").read_text(encoding="utf-8")
@@ -78,14 +78,21 @@ ATTRIBUTES = {
 """Keys whose attribute has another name: words of Python, and durations that carry their unit in the code."""
 
 
-def read_rules(raw: bytes | str, settings: Settings | None = None, name: str = "rules.yml") -> RuleSet:
+def read_written(text: str, name: str) -> RuleSet:
+    """What `write_rules` wrote: it says everything, and so may be longer than a file. Raises `RulesError`."""
+    return read_rules(text, name=name, max_bytes=MAX_BYTES)
+
+
+def read_rules(
+    raw: bytes | str, settings: Settings | None = None, name: str = "rules.yml", max_bytes: int = MAX_FILE_BYTES
+) -> RuleSet:
     """The rules in `raw`, with everything that it leaves out taken from `settings`; `name` stands in messages.
 
     Rules without a budget of their own share `settings.false_alarms_per_week` equally, so that the promise of the
     setting does not grow with the number of rules. Raises `RulesError`.
     """
     try:
-        root = parse(raw)
+        root = parse(raw, max_bytes)
         if root is None:
             raise Fault(1, "empty: a rules file begins with `rules:`")
         return _rule_set(root, default_rule(settings or Settings.model_construct()))

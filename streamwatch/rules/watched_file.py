@@ -24,7 +24,7 @@ from streamwatch.config import Settings
 from streamwatch.errors import ConfigError
 from streamwatch.rules.reading import read_rules
 from streamwatch.rules.rule_set import RuleSet
-from streamwatch.rules.yaml_tree import MAX_BYTES
+from streamwatch.rules.yaml_tree import MAX_FILE_BYTES
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +91,7 @@ class RulesFile:
     def _read(self) -> bytes:
         """One byte more than is taken, so that an endless file is refused and not read to its end."""
         with self.path.open("rb") as file:
-            return file.read(MAX_BYTES + 1)
+            return file.read(MAX_FILE_BYTES + 1)
 
 
 def rules_file(settings: Settings) -> RulesFile | None:

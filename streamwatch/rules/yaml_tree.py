@@ -19,7 +19,9 @@ import yaml
 
 from streamwatch.rules.faults import Fault, shown
 
+MAX_FILE_BYTES = 64 * 1024
 MAX_BYTES = 256 * 1024
+"""What people write, and what `write_rules` makes of it with everything said: 200 rules more than fit into the rest."""
 DEEPEST = 12
 """Levels of nesting; rules need five."""
 
@@ -71,9 +73,9 @@ class _Loader(yaml.SafeLoader):
         return super().compose_node(parent, index)
 
 
-def parse(raw: bytes | str) -> Node | None:
+def parse(raw: bytes | str, max_bytes: int = MAX_FILE_BYTES) -> Node | None:
     """The tree of the one document in `raw`; None where there is nothing but comments. Raises `Fault`."""
-    text = _decoded(raw.encode("utf-8", "surrogatepass") if isinstance(raw, str) else raw)
+    text = _decoded(raw.encode("utf-8", "surrogatepass") if isinstance(raw, str) else raw, max_bytes)
     try:
         loader = _Loader(text)
         try:
@@ -89,9 +91,9 @@ def parse(raw: bytes | str) -> Node | None:
     return None if root is None else _node(root, 1)
 
 
-def _decoded(raw: bytes) -> str:
-    if len(raw) > MAX_BYTES:
-        raise Fault(1, f"{len(raw):,} bytes: rules of more than {MAX_BYTES:,} are not taken")
+def _decoded(raw: bytes, max_bytes: int) -> str:
+    if len(raw) > max_bytes:
+        raise Fault(1, f"rules of more than {max_bytes:,} bytes are not taken")
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
