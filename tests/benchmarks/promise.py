@@ -153,13 +153,15 @@ def summary(done: list[Cell], run_length: float) -> str:
     """The last line."""
     broken = [cell.name for cell in done if verdict(cell.lengths["share"], run_length) == "**no**"]
     sure = sum(verdict(cell.lengths["share"], run_length) == "yes" for cell in done)
+    if not done:
+        return "no cell was run"
     if broken:
         return f"NOT KEPT in {len(broken)} of {len(done)} cells: {', '.join(broken)}"
-    return f"kept in all {len(done)} cells: run length ≥ A; in {sure} the whole interval is"
+    return f"kept in all {len(done)} cells: run length ≥ A; in {sure} the whole interval lies there"
 
 
-def main() -> None:
-    """Run what is asked for and print the table."""
+def main() -> int:
+    """Run what is asked for and print the table; 1 where the promise is not kept, 130 where it was interrupted."""
     options = _options()
     conditions = Conditions(
         options.a, options.share, options.runs, options.seed, options.fixed_n, options.looks,
@@ -168,6 +170,7 @@ def main() -> None:
     wanted = nulls(conditions, options.cells)
     done = kept(options.out, conditions)
     missing = [null for null in wanted if null.name not in done]
+    status = 0
     try:
         for cell in cells(conditions, missing, options.processes):
             done[cell.name] = cell
@@ -176,8 +179,11 @@ def main() -> None:
             print(f"{len(done)} · {cell.name}: {_span(ours)}, {cell.seconds:.0f} s of CPU", file=sys.stderr, flush=True)
     except KeyboardInterrupt:
         print("stopped; what is done follows", file=sys.stderr)
+        status = 130
     shown = [done[null.name] for null in wanted if null.name in done]
     print("\n".join([*table(shown, options.a), "", summary(shown, options.a)]))
+    broken = any(cell.lengths["share"].mean < options.a for cell in shown)
+    return status or int(broken)
 
 
 def _peers(streams: list[Stream], warm: int, conditions: Conditions) -> dict[str, RunLengths]:
@@ -243,4 +249,4 @@ def _options() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
