@@ -11,11 +11,12 @@ All of it is a function of the set of documents: ties end with the date and the 
 Examples:
     >>> says = [("ann", "no bags no gate"), ("bob", "no bags, no gate!"), ("bob", "stuck on hold"), ("cid", "cancelled")]
     >>> told = [Candidate(text, text, author, i, 1, 0.9) for i, (author, text) in enumerate(says)]
-    >>> [(one.text, one.copies) for one in fold(told)]
+    >>> groups = near_copies(told)
+    >>> [(one.text, one.copies) for one in map(folded, groups)]
     [('no bags no gate', 2), ('stuck on hold', 1), ('cancelled', 1)]
-    >>> [one.text for one in diverse(told, least=3)]
+    >>> [one.text for one in diverse(groups, least=3)]
     ['cancelled', 'no bags no gate', 'stuck on hold']
-    >>> [one.text for one in diverse(told, least=4)]
+    >>> [one.text for one in diverse(groups, least=4)]
     ['cancelled', 'no bags no gate', 'stuck on hold', 'no bags, no gate!']
 """
 
@@ -54,15 +55,15 @@ class Candidate(msgspec.Struct, frozen=True):
         return self.at_ms, self.text, self.author, str(self.key)
 
 
-def diverse(candidates: Iterable[Candidate], shown: int = SHOWN, least: int = LEAST) -> list[Candidate]:
-    """The documents to show, best first, with their copies counted."""
-    groups = _unfolded(near_copies(candidates), least)
-    return _chosen([_folded(group) for group in groups], shown)
+def diverse(groups: Iterable[Sequence[Candidate]], shown: int = SHOWN, least: int = LEAST) -> list[Candidate]:
+    """The documents to show of the groups of near copies, best first, with their copies counted."""
+    return _chosen([folded(group) for group in _unfolded(groups, least)], shown)
 
 
-def fold(candidates: Iterable[Candidate]) -> list[Candidate]:
-    """One document for each group of near copies, by date."""
-    return [_folded(group) for group in near_copies(candidates)]
+def folded(group: Sequence[Candidate]) -> Candidate:
+    """The text with most copies, the first of those, counts the copies of all."""
+    best = min(group, key=lambda one: (-one.copies, one.order))
+    return msgspec.structs.replace(best, copies=sum(one.copies for one in group))
 
 
 def near_copies(candidates: Iterable[Candidate]) -> list[list[Candidate]]:
@@ -92,9 +93,9 @@ def similarity(a: frozenset[str], b: frozenset[str]) -> float:
     return both / (len(a) + len(b) - both) if both else 0.0
 
 
-def _unfolded(groups: list[list[Candidate]], least: int) -> list[list[Candidate]]:
+def _unfolded(together: Iterable[Sequence[Candidate]], least: int) -> list[list[Candidate]]:
     """Take different texts out of the largest groups until there are `least` groups, or no more different texts."""
-    groups = [list(group) for group in groups]
+    groups = [list(group) for group in together]
     while len(groups) < least:
         group = max(groups, key=lambda g: len({one.text for one in g}), default=[])
         texts = {one.text for one in group}
@@ -104,12 +105,6 @@ def _unfolded(groups: list[list[Candidate]], least: int) -> list[list[Candidate]
         groups.append([one for one in group if one.text == last])
         group[:] = [one for one in group if one.text != last]
     return groups
-
-
-def _folded(group: Sequence[Candidate]) -> Candidate:
-    """The text with most copies, the first of those, counts the copies of all."""
-    best = min(group, key=lambda one: (-one.copies, one.order))
-    return msgspec.structs.replace(best, copies=sum(one.copies for one in group))
 
 
 def _chosen(told: list[Candidate], shown: int) -> list[Candidate]:

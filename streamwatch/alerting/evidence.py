@@ -10,7 +10,7 @@ from collections.abc import Hashable, Iterable, Mapping
 
 import msgspec
 
-from streamwatch.alerting.diversity import Candidate, diverse, fold, near_copies
+from streamwatch.alerting.diversity import Candidate, diverse, folded, near_copies
 from streamwatch.alerting.terms import LEAST_PAST, distinctive
 from streamwatch.alerting.transition import Reference, Transition
 from streamwatch.records import Alert, Classified, Evidence, EvidenceDocument
@@ -30,9 +30,10 @@ def complete(transition: Transition, documents: Documents) -> Alert:
     (partition, offset); some may be gone.
     """
     found = _found(transition.refs, documents)
-    past = [record for _, record in _found(transition.past_refs, documents).values()]
+    past = _found(transition.past_refs, documents)
+    evidence = _with_documents(transition.alert.evidence, found, [model_text(r.text) for _, r in past.values()])
     records = [record for _, record in found.values()]
-    evidence = _with_documents(transition.alert.evidence, found, [record.text for record in past])
+    evidence = msgspec.structs.replace(evidence, entities=_entities(records), channels=_channels(records))
     return msgspec.structs.replace(transition.alert, evidence=evidence, model=_model(records))
 
 
@@ -42,17 +43,17 @@ def _found(refs: Iterable[Reference], documents: Documents) -> Found:
 
 
 def _with_documents(known: Evidence, found: Found, past: list[str]) -> Evidence:
-    told = [_candidate(place, ref, record) for place, (ref, record) in found.items()]
-    folded = fold(told)
+    """What is seen in the texts: near copies are told by them here, and no more by the signatures in the ring."""
+    if not found:
+        return known
+    groups = near_copies([_candidate(place, ref, record) for place, (ref, record) in found.items()])
     return msgspec.structs.replace(
         known,
-        documents=tuple(_document(*found[one.key], one.copies) for one in diverse(told)),
-        terms=distinctive([one.text for one in folded], past),
+        documents=tuple(_document(*found[one.key], one.copies) for one in diverse(groups)),
+        terms=distinctive([folded(group).text for group in groups], past),
         n_past_documents=len(past) if len(past) >= LEAST_PAST else 0,
-        entities=_entities(record for _, record in found.values()),
-        channels=_channels(record for _, record in found.values()),
-        largest_text_share=max(map(len, near_copies(told))) / len(told) if told else known.largest_text_share,
-        n_near_copies=len(told) - len(folded),
+        largest_text_share=max(map(len, groups)) / len(found),
+        n_near_copies=len(found) - len(groups),
     )
 
 

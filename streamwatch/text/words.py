@@ -1,9 +1,9 @@
 """The words of a hostile text in any script: what terms are made of, and what near copies are told by.
 
-Letters in lower case, in the order of the text. URLs, mentions, cashtags (`$AAPL`: entities have them) and bare numbers
-are no words. A run of Chinese or Japanese has no spaces, so it is left whole (`run`) for whoever cuts it; an emoji is a
-word. Only the first `READ_CHARS` are read, and a word longer than `LONGEST` is none: so 100 kB of one letter cost
-nothing and show nothing.
+Letters in lower case, in the order of the text. URLs (and the `http` that stands for one), mentions, cashtags (`$AAPL`:
+entities have them) and bare numbers are no words. A run of Chinese or Japanese has no spaces, so it is left whole (`run`)
+for whoever cuts it; an emoji is a word. Only the first `READ_CHARS` are read, and a word longer than `LONGEST` is none: so
+100 kB of one letter cost nothing and show nothing.
 
 Scripts without spaces other than these (Thai, Khmer, Lao) come as one word a run.
 
@@ -31,7 +31,7 @@ _MARKS = (
 """Vowel signs and the like, which `\\w` does not know as parts of a word."""
 _LETTER = f"(?:(?![{_CJK}_])[\\w{_MARKS}])"
 _TOKEN = re.compile(
-    rf"""(?P<skip>(?:https?://|www\.)\S+ | @\w+ | \$[A-Za-z][\w.]* )
+    rf"""(?P<skip>(?:https?://|www\.)\S+ | https?\b | @\w+ | \$[A-Za-z][\w.]* )
       | (?P<run>[{_CJK}]+)
       | (?P<word>{_LETTER}+(?:['’]{_LETTER}+)*)
       | (?P<emoji>[\u2600-\u27bf\u2b50\u2b55\U0001f1e6-\U0001f1ff\U0001f300-\U0001f3fa\U0001f400-\U0001faff])
