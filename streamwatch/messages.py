@@ -14,8 +14,6 @@ Examples:
 
 from dataclasses import dataclass
 
-import msgspec
-
 from streamwatch.channels import SOURCES
 from streamwatch.records import (
     Acknowledgement,
@@ -50,8 +48,8 @@ class Message:
     @property
     def name(self) -> str:
         """The schema's name and version, which the field `schema` holds."""
-        fields = msgspec.structs.fields(self.record)
-        return next(str(field.default) for field in fields if field.name == "schema")
+        tag = self.record.__struct_config__.tag
+        return str(tag or self.record.__struct_defaults__[0])
 
     @property
     def file(self) -> str:

@@ -273,7 +273,10 @@ class DriftSample(Record, frozen=True, kw_only=True):
 
 
 class Decision(Record, frozen=True, kw_only=True):
-    """The base of what people decide. The channel `decisions` is compacted: of each key the last record stays."""
+    """The base of what people decide. The channel `decisions` is compacted: of each key the last record stays.
+
+    Several kinds share it, so that `schema` is a tag here: always written, and needed.
+    """
 
     made_by: Annotated[str, Meta(min_length=1, max_length=128)]
     made_at: Instant
@@ -294,14 +297,13 @@ class Matchers(Record, frozen=True, kw_only=True):
     labels: dict[str, str] = {}
 
 
-class Silence(Decision, frozen=True, kw_only=True):
+class Silence(Decision, frozen=True, kw_only=True, tag_field="schema", tag="silence.v1"):
     """Alerts that nobody wants to hear of from `starts_at` until `ends_at`, by the wall clock.
 
     They are detected and sent all the same: `tail`, `list` and notifiers leave them out. One that was ended early has
     the same id, an earlier `ends_at`, and `expired_by`.
     """
 
-    schema: Literal["silence.v1"] = "silence.v1"
     id: Id
     matchers: Matchers
     starts_at: Instant
@@ -309,30 +311,31 @@ class Silence(Decision, frozen=True, kw_only=True):
     expired_by: str = ""
 
 
-class Acknowledgement(Decision, frozen=True, kw_only=True):
+class Acknowledgement(Decision, frozen=True, kw_only=True, tag_field="schema", tag="acknowledgement.v1"):
     """Somebody has seen an alert and looks after it; or, `retracted`, does so no more."""
 
-    schema: Literal["acknowledgement.v1"] = "acknowledgement.v1"
     alert: Id
     retracted: bool = False
 
 
-class Verdict(Decision, frozen=True, kw_only=True):
+class Verdict(Decision, frozen=True, kw_only=True, tag_field="schema", tag="verdict.v1"):
     """Whether an alert told of something real, as an analyst sees it. The last verdict counts; `retracted` takes it back."""
 
-    schema: Literal["verdict.v1"] = "verdict.v1"
     alert: Id
     true: bool
     retracted: bool = False
 
 
-class RulesChange(Decision, frozen=True, kw_only=True):
+class RulesChange(Decision, frozen=True, kw_only=True, tag_field="schema", tag="rules-change.v1"):
     """Rules that decide from the bucket at `effective_from` (event time) on: a replay decides as it was decided then.
 
     `text` is the whole rules file, with all defaults said; `digest` is of what it decides.
     """
 
-    schema: Literal["rules-change.v1"] = "rules-change.v1"
     effective_from: Instant
     text: str
     digest: str
+
+
+AnyDecision = Silence | Acknowledgement | Verdict | RulesChange
+"""What a record of `decisions` is decoded to."""

@@ -16,7 +16,8 @@ from streamwatch.commands import schemas as command
 from streamwatch.commands.schemas import PACKAGED, generate
 from streamwatch.config import Settings
 from streamwatch.errors import REASONS, FatalError, RejectError
-from streamwatch.messages import MESSAGES
+from streamwatch.messages import DECISIONS, MESSAGES
+from streamwatch.records import AnyDecision
 
 EXAMPLES = PACKAGED / "examples"
 GOOD = sorted((EXAMPLES / "good").glob("*.json"))
@@ -64,7 +65,8 @@ def validator(message: Any) -> Draft202012Validator:
 def code_accepts(raw: bytes, message: Any) -> bool:
     """Whether the code decodes it."""
     try:
-        decode(raw, message.record)
+        # `decisions` carries several kinds: which one is told by the record alone.
+        decode(raw, AnyDecision if message.channels == DECISIONS else message.record)
     except RejectError as error:
         assert error.reason in REASONS
         return False

@@ -1,0 +1,50 @@
+"""A change of rules as a decision: the whole text, with all defaults said, so that it reads the same for ever.
+
+Examples:
+    >>> from streamwatch.config import Settings
+    >>> from streamwatch.rules.rule_set import default_rules
+    >>> rules = default_rules(Settings())
+    >>> change = rules_change(rules, effective_from_ms=60_000, made_by="worker", made_at_ms=0)
+    >>> change.effective_from.isoformat(), rules_of(change) == rules
+    ('1970-01-01T00:01:00+00:00', True)
+"""
+
+from streamwatch.config import BUCKET_MS
+from streamwatch.errors import RejectError
+from streamwatch.records import RulesChange
+from streamwatch.rules.faults import RulesError
+from streamwatch.rules.reading import read_written
+from streamwatch.rules.rule_set import RuleSet
+from streamwatch.rules.writing import write_rules
+from streamwatch.timeline import from_ms
+
+
+def rules_change(
+    rules: RuleSet, *, effective_from_ms: int, made_by: str, made_at_ms: int, comment: str = ""
+) -> RulesChange:
+    """The record. `effective_from_ms` is the start of a bucket that nobody has closed yet; 0 on an empty deployment.
+
+    Raises `ValueError` when it is no bucket's start, `RulesError` when what is written could not be read again (rules
+    made in code only: a file's were read).
+    """
+    if effective_from_ms < 0 or effective_from_ms % BUCKET_MS:
+        raise ValueError(f"{effective_from_ms} is not the start of a bucket")
+    text = write_rules(rules)
+    if read_written(text, "rules").digest != rules.digest:
+        raise ValueError("rules that do not read as they are written")
+    return RulesChange(
+        effective_from=from_ms(effective_from_ms),
+        text=text,
+        digest=rules.digest,
+        made_by=made_by,
+        made_at=from_ms(made_at_ms),
+        comment=comment,
+    )
+
+
+def rules_of(change: RulesChange) -> RuleSet:
+    """The rules in a record. Raises `RejectError` when they cannot be read: another version wrote them."""
+    try:
+        return read_written(change.text, f"rules of {change.effective_from.isoformat()}")
+    except RulesError as error:
+        raise RejectError("wrong_type", str(error)) from error

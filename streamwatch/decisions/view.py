@@ -1,0 +1,96 @@
+"""Everything that was decided, folded from the records of `decisions` in their order.
+
+A pure view: it can be thrown away and folded again, by every process for itself. Nothing of it is kept in Redis.
+
+Examples:
+    >>> from streamwatch.timeline import from_ms
+    >>> decisions = Decisions()
+    >>> for true in (True, False):
+    ...     decisions.apply(Verdict(alert="a1", true=true, made_by="ana", made_at=from_ms(0)))
+    >>> decisions.verdict("a1").true, decisions.verdict("a2") is None
+    (False, True)
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from streamwatch.codec import decode
+from streamwatch.decisions.keyed import key_of
+from streamwatch.decisions.precision import Precision
+from streamwatch.decisions.rules_change import rules_of
+from streamwatch.decisions.silencing import is_about, is_active
+from streamwatch.records import Acknowledgement, Alert, AnyDecision, RulesChange, Silence, Verdict
+from streamwatch.rules.history import RuleHistory
+from streamwatch.timeline import to_ms
+
+
+class Decisions:
+    """The newest record of each key, and what follows from them. Times are milliseconds of the wall clock, given."""
+
+    def __init__(self) -> None:
+        self._newest: dict[str, AnyDecision] = {}
+        self._history = RuleHistory()
+
+    def apply(self, decision: AnyDecision) -> None:
+        """Count one record. Raises `RejectError`, with nothing done, for rules that cannot be read."""
+        if isinstance(decision, RulesChange):
+            self._history = self._history.changed(rules_of(decision), to_ms(decision.effective_from))
+        self._newest[key_of(decision)] = decision
+
+    def apply_message(self, key: bytes | None, value: bytes | None) -> None:
+        """Count one record of the channel as Kafka gives it; without a value it forgets its key (a tombstone).
+
+        Raises `RejectError`, with nothing done, when it is none of ours.
+        """
+        if value:
+            self.apply(decode(value, AnyDecision))  # type: ignore[arg-type]
+        else:
+            self._forget((key or b"").decode(errors="replace"))
+
+    @property
+    def silences(self) -> list[Silence]:
+        """All silences, by when they begin; also those that are over."""
+        found = [one for one in self._newest.values() if isinstance(one, Silence)]
+        return sorted(found, key=lambda one: (one.starts_at, one.id))
+
+    @property
+    def rule_history(self) -> RuleHistory:
+        """Which rules held when; empty before the first change."""
+        return self._history
+
+    @property
+    def rules_changes(self) -> list[RulesChange]:
+        """The changes of rules, by the bucket that they are effective from."""
+        found = [one for one in self._newest.values() if isinstance(one, RulesChange)]
+        return sorted(found, key=lambda one: one.effective_from)
+
+    def silenced_by(self, alert: Alert, at_ms: int) -> Silence | None:
+        """The silence that hides the alert at `at_ms`: of several the one that lasts longest."""
+        hiding = [one for one in self.silences if is_active(one, at_ms) and is_about(one.matchers, alert)]
+        return max(hiding, key=lambda one: (one.ends_at, one.id), default=None)
+
+    def acknowledgement(self, alert_id: str) -> Acknowledgement | None:
+        """Who looks after the alert, if anybody does."""
+        found = self._newest.get(f"ack/{alert_id}")
+        return found if isinstance(found, Acknowledgement) and not found.retracted else None
+
+    def verdict(self, alert_id: str) -> Verdict | None:
+        """What was last said of the alert, if it was not taken back."""
+        found = self._newest.get(f"verdict/{alert_id}")
+        return found if isinstance(found, Verdict) and not found.retracted else None
+
+    def precision(self, alerts: Iterable[Alert]) -> list[Precision]:
+        """Precision per rule over `alerts`, one revision of each. Those that never fired are no claim, and not judged."""
+        counts: Counter[tuple[str, bool | None]] = Counter()
+        for alert in alerts:
+            if alert.state == "pending" or alert.resolution == "withdrawn":
+                continue
+            verdict = self.verdict(alert.id)
+            counts[alert.rule, verdict.true if verdict else None] += 1
+        rules = sorted({rule for rule, _ in counts})
+        return [Precision(rule, counts[rule, True], counts[rule, False], counts[rule, None]) for rule in rules]
+
+    def _forget(self, key: str) -> None:
+        """A key whose record is gone. Rules stay as long as an evaluator may have to decide by them again: for ever."""
+        if not key.startswith("rules/"):
+            self._newest.pop(key, None)
