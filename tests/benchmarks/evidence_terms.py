@@ -4,6 +4,8 @@
 
 FOLDER (or STREAMWATCH_DATA) holds `stream/airline_tweets_2015.csv.gz`. Each airline's tweets go through the same sample of
 the past and the same ring of voices as in the evaluator, up to the end of the incident's hour, with the file's labels.
+`marks` says how well a list does on documents that it was not made of: how many times as often one of its terms stands in
+the other negatives of the hour and the three after it as in all that was written before (geometric mean).
 """
 
 import argparse
@@ -11,11 +13,12 @@ import os
 import time
 from collections import Counter
 from pathlib import Path
+from statistics import geometric_mean
 
 import pandas as pd
 
 from streamwatch.alerting.past import Past
-from streamwatch.alerting.terms import distinctive
+from streamwatch.alerting.terms import candidates, distinctive
 from streamwatch.alerting.virtual import entry_of
 from streamwatch.alerting.voices import voices
 from streamwatch.alerting.witnesses import Witnesses
@@ -43,8 +46,10 @@ STOP_WORDS = """
 def main() -> None:
     """Print both lists for each incident."""
     tweets = _tweets(_folder())
+    marks: dict[str, list[float]] = {"log-odds": [], "counts": []}
     for airline, hour in INCIDENTS:
-        now, past, reasons = _texts(tweets[airline], parse_rfc3339(hour))
+        hour_ms = parse_rfc3339(hour)
+        now, past, reasons = _texts(tweets[airline], hour_ms)
         started = time.perf_counter()
         terms = distinctive(now, past)
         took_ms = (time.perf_counter() - started) * 1000
@@ -52,6 +57,34 @@ def main() -> None:
         print("  the file's reasons:", ", ".join(f"{name} {n}" for name, n in reasons.most_common(4)))
         print("  log-odds:", ", ".join(f"{one.term} ({one.z:.1f}, {one.n_documents})" for one in terms))
         print("  counts:  ", ", ".join(f"{word} ({n})" for word, n in _counts(now)))
+        lists = {"log-odds": [one.term for one in terms], "counts": [word for word, _ in _counts(now)]}
+        for name, chosen in lists.items():
+            marks[name].append(_lift(chosen, *_others(tweets[airline], hour_ms, set(now))))
+            print(f"  marks, {name}: {marks[name][-1]:.2f}")
+    print("\nall incidents:", ", ".join(f"{name} {geometric_mean(found):.2f}" for name, found in marks.items()))
+
+
+def _others(tweets: list[tuple[Classified, str]], hour_ms: int, seen: set[str]) -> tuple[list[str], list[str]]:
+    """Negatives of the hour and the three after it that the list was not made of, and all texts before."""
+    later = [
+        record.text
+        for record, _ in tweets
+        if hour_ms <= record.published_ms < hour_ms + 4 * HOUR_MS
+        and record.counted_sentiment == "negative"
+        and record.text not in seen
+    ]
+    return later, [record.text for record, _ in tweets if record.published_ms < hour_ms]
+
+
+def _lift(terms: list[str], later: list[str], before: list[str]) -> float:
+    """Geometric mean over the terms of their rate later against before, half a document added to each."""
+    later_terms, before_terms = [candidates(text) for text in later], [candidates(text) for text in before]
+    rates = [
+        ((sum(term in found for found in later_terms) + 0.5) / (len(later) + 1))
+        / ((sum(term in found for found in before_terms) + 0.5) / (len(before) + 1))
+        for term in terms
+    ]
+    return geometric_mean(rates)
 
 
 def _tweets(folder: Path) -> dict[str, list[tuple[Classified, str]]]:

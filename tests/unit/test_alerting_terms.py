@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamwatch.alerting.diversity import Candidate, diverse, near_copies
-from streamwatch.alerting.terms import LEAST_PAST, LOOKED_AT, N_TERMS, candidates, distinctive, z_score
+from streamwatch.alerting.terms import LEAST_PAST, LOOKED_AT, N_TERMS, PRIOR, candidates, distinctive, z_score
 from streamwatch.text.words import LONGEST, words
 
 PAST = ["my flight was on time", "nice crew on my flight", "the flight left at noon", "thanks for the flight"] * 5
@@ -42,8 +42,8 @@ def test_what_everybody_always_says_is_no_term():
 def test_the_score_is_that_of_the_paper_in_its_limit():
     """Monroe et al., eq. 16 and 22, where a term is rare in many documents: the two parts that the paper drops vanish."""
     y, n, y_past, n_past = 40, 100_000, 10, 100_000
-    alpha = 10 * 50 / 200_000
-    delta = _log_odds(y + alpha, n + 10) - _log_odds(y_past + alpha, n_past + 10)
+    alpha = PRIOR * 50 / 200_000
+    delta = _log_odds(y + alpha, n + PRIOR) - _log_odds(y_past + alpha, n_past + PRIOR)
     assert z_score(y, n, y_past, n_past) == pytest.approx(
         delta / (1 / (y + alpha) + 1 / (y_past + alpha)) ** 0.5, rel=1e-3
     )
