@@ -9,7 +9,7 @@ A product, because each of them alone means little: a tenfold rise from one to t
 ten thousand. From `WARNING` on it is a warning, from `CRITICAL` on critical, else an info.
 
 Examples:
-    >>> severity(lift=4.1, score=2e5, threshold=1e5, k=20)      # four times the usual, twenty people
+    >>> severity(lift=4.1, score=2e5, threshold=1e5, k=15)      # four times the usual, fifteen people
     'warning'
     >>> severity(lift=4.1, score=2e5, threshold=1e5, k=120)     # the same of a larger company
     'critical'
@@ -26,7 +26,7 @@ from math import log2, log10
 from streamwatch.records import Severity
 
 WARNING = 1.0
-"""Half as many again as usual (.58) of some fifty (1.7): somebody should look today."""
+"""Half as many again as usual (.58) of some sixty (1.8): somebody should look today."""
 CRITICAL = 3.0
 """Four times the usual (2) of some thirty (1.5): somebody should look now."""
 MOST_EFFECT = 3.0
