@@ -46,6 +46,13 @@ local function union(a, b)                      -- of two pairs of packed sketch
 end
 
 local function merge(key, row, first, with)     -- row[first…] is {field, gain, field, gain, …}; gains become sums
+  if #row == first + 1 then                     -- mostly the first document there
+    local field, gain = row[first], row[first + 1]
+    if call('HSETNX', key, field, gain) == 0 then
+      call('HSET', key, field, with(call('HGET', key, field), gain))
+    end
+    return
+  end
   local fields, n = {}, 0
   for i = first, #row, 2 do
     n = n + 1

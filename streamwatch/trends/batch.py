@@ -24,6 +24,7 @@ MAX_ARGUMENTS = 4000
 
 _INDICES = [str(i) for i in range(360)]
 """Fields of a block as text: Lua would print a number for each call."""
+_NOTHING = {-1}
 _SHORT = [bytes([0xA0 | n]) for n in range(32)]
 
 
@@ -42,12 +43,12 @@ def packed_gains(gains: Gains) -> dict[str, list[Any]]:
         if (refs := list({of[document] for document in gain[6]} - {0}))
         for i in range(0, len(refs), MAX_ARGUMENTS)
     ]
+    alone: dict[int, Raw] = {}
+    cells = [row for level, some in zip(LEVELS, gains.levels, strict=True) for row in _cells(gains, level, some, alone)]
     return {
         "series": [[day, name, gains.levels[-1][name, day * DAY_MS][0]] for day, name in gains.series],
         "days": list(_days(gains)),
-        "cells": [
-            row for level, cells in zip(LEVELS, gains.levels, strict=True) for row in _cells(gains, level, cells)
-        ],
+        "cells": cells,
         "sketches": list(_sketches(gains)),
         "hashes": hashes,
         "registers": registers,
@@ -69,8 +70,13 @@ def _days(gains: Gains) -> Iterator[list[Any]]:
             yield [level.code, day]
 
 
-def _cells(gains: Gains, level: Level, cells: dict[tuple[str, int], Gain]) -> Iterable[list[Any]]:
-    """[level, series, block, index, cell, index, cell, …] for each key."""
+def _cells(
+    gains: Gains, level: Level, cells: dict[tuple[str, int], Gain], alone: dict[int, Raw]
+) -> Iterable[list[Any]]:
+    """[level, series, block, index, cell, index, cell, …] for each key.
+
+    `alone` holds the packed cells of single documents: one that stands alone is the same in all its series and levels.
+    """
     rows: dict[tuple[str, int], list[Any]] = {}
     code, block_ms, width_ms = level.code, level.block_ms, level.width_ms
     for (name, bucket_ms), gain in cells.items():
@@ -78,33 +84,47 @@ def _cells(gains: Gains, level: Level, cells: dict[tuple[str, int], Gain]) -> It
         row = rows.get((name, block))
         if row is None:
             row = rows[name, block] = [code, gains.series[bucket_ms // DAY_MS, name] + 1, block]
-        raw = packed(gain[:6])
-        row.append(_INDICES[bucket_ms % block_ms // width_ms])
-        row.append(Raw(_SHORT[len(raw)] + raw) if len(raw) < 32 else _text(raw))
+        if gain[0] > 1:
+            raw = _text(packed(gain[:6]))
+        else:
+            document = gain[6][0]
+            raw = alone.get(document) or alone.setdefault(document, _text(packed(gain[:6])))
+        row += (_INDICES[bucket_ms % block_ms // width_ms], raw)
     return rows.values()
 
 
 def _sketches(gains: Gains) -> Iterable[list[Any]]:
     """[series, block, index, sketches, …] for each key: of the texts and of the known authors of each minute."""
     rows: dict[tuple[str, int], list[Any]] = {}
-    memo: dict[str, int] = {text: hash32(text) for text in {*gains.texts, *gains.authors}}
-    texts = [memo[text] if text else -1 for text in gains.texts]
-    authors = [memo[author] if author else -1 for author in gains.authors]
+    texts, authors = _hashed(gains.texts), _hashed(gains.authors)
+    block_ms, width_ms = MINUTE.block_ms, MINUTE.width_ms
+    alone: dict[int, Raw] = {}
     for (name, bucket_ms), gain in gains.levels[LEVELS.index(MINUTE)].items():
-        block, index = MINUTE.block_and_index(bucket_ms)
+        block = bucket_ms // block_ms
         row = rows.get((name, block))
         if row is None:
             row = rows[name, block] = [gains.series[bucket_ms // DAY_MS, name] + 1, block]
-        row.append(_INDICES[index])
-        row.append(_text(_sketch(texts, gain[6]) + _sketch(authors, gain[6])))
+        documents = gain[6]
+        if len(documents) > 1:
+            raw = _both(texts, authors, documents)
+        else:
+            raw = alone.get(documents[0]) or alone.setdefault(documents[0], _both(texts, authors, documents))
+        row += (_INDICES[bucket_ms % block_ms // width_ms], raw)
     return rows.values()
 
 
-def _sketch(hashes: list[int], documents: list[int]) -> bytes:
-    if len(documents) == 1:
-        only = hashes[documents[0]]
-        return packed([only] if only >= 0 else [])
-    return packed(sketch({hashes[document] for document in documents} - {-1}))
+def _hashed(texts: list[str]) -> list[int]:
+    """The hash of each; −1 where there is nothing."""
+    hashes = {text: hash32(text) for text in set(texts)}
+    hashes[""] = -1
+    return [hashes[text] for text in texts]
+
+
+def _both(texts: list[int], authors: list[int], documents: list[int]) -> Raw:
+    return _text(
+        packed(sketch({texts[document] for document in documents} - _NOTHING))
+        + packed(sketch({authors[document] for document in documents} - _NOTHING))
+    )
 
 
 def _text(raw: bytes) -> Raw:

@@ -20,7 +20,7 @@ from streamwatch.trends.counting import Delta, PartitionState, SourceState
 from streamwatch.trends.distinct import split
 from streamwatch.trends.levels import DAY, FINE, HOUR, LEVELS, MINUTE, Level
 from streamwatch.trends.retention import Retention
-from streamwatch.trends.sketch import estimate
+from streamwatch.trends.sketch import estimate, hash32, sketch
 from streamwatch.trends.store import UNLIMITED, RedisStore
 from streamwatch.trends.writer import PartitionWriter, Store
 
@@ -330,6 +330,20 @@ def test_a_series_beyond_the_cap_of_its_day_is_refused_and_counted_however_the_l
 
     for cuts in ((), (1, 2), (7,)):
         asyncio.run(check(cuts))
+
+
+def test_redis_merges_sketches_as_python_does(redis_settings: Settings) -> None:
+    async def check() -> None:
+        async with Redis.from_url(redis_settings.redis) as client:
+            subject = InRedis(client, redis_settings.prefix)
+            writer = writer_of(subject.store)
+            for start, end in ((0, 1), (1, 50), (50, 60), (60, 300), (300, 301), (301, 500)):
+                await writer.take(numbered([document(n) for n in range(start, end)], start))
+                block, index = MINUTE.block_and_index(START_MS)
+                raw = await client.hget(subject.store.keys.sketches(block, "all"), index)
+                assert split(raw) == (sketch(hash32(f"{n:016x}") for n in range(end)), [])
+
+    asyncio.run(check())
 
 
 def test_retention_deletes_the_days_of_each_level_and_nothing_else(redis_settings: Settings) -> None:
