@@ -17,8 +17,9 @@ from streamwatch.agents.context import Context
 from streamwatch.agents.kafka import client_options
 from streamwatch.channels import channel
 from streamwatch.codec import encode
+from streamwatch.decisions.keyed import key_of
 from streamwatch.errors import BrokerUnavailable, FatalError, StreamwatchError
-from streamwatch.records import Alert, DeadLetter, DriftSample
+from streamwatch.records import Alert, AnyDecision, DeadLetter, DriftSample
 
 BATCH_BYTES = 512 * 1024
 """One produce batch; below the broker's default limit of 1 MB."""
@@ -45,6 +46,7 @@ class KafkaSender:
         self._dead_letter = channel(settings, "dead-letter")
         self._drift = channel(settings, "drift")
         self._alerts = channel(settings, "alerts")
+        self._decisions = channel(settings, "decisions")
 
     async def start(self) -> None:
         """Connect."""
@@ -81,6 +83,10 @@ class KafkaSender:
     async def alert(self, record: Alert) -> None:
         """One revision of an alert, keyed by its id: the channel is compacted."""
         await self._send(self._alerts, record.id.encode(), encode(record))
+
+    async def decision(self, record: AnyDecision) -> None:
+        """One decision, keyed by its subject: the channel is compacted."""
+        await self._send(self._decisions, key_of(record).encode(), encode(record))
 
     async def _send(self, topic: str, key: bytes, value: bytes, partition: int | None = None) -> None:
         try:

@@ -13,6 +13,7 @@ from streamwatch.config import BUCKET_MS
 from streamwatch.errors import RejectError
 from streamwatch.records import RulesChange
 from streamwatch.rules.faults import RulesError
+from streamwatch.rules.history import RuleHistory
 from streamwatch.rules.reading import read_written
 from streamwatch.rules.rule_set import RuleSet
 from streamwatch.rules.writing import write_rules
@@ -40,6 +41,34 @@ def rules_change(
         made_at=from_ms(made_at_ms),
         comment=comment,
     )
+
+
+def change_needed(
+    history: RuleHistory, wanted: RuleSet, *, next_bucket_ms: int, made_by: str, now_ms: int
+) -> RulesChange | None:
+    """The record that makes `wanted` hold from `next_bucket_ms` on, the first bucket that nobody has closed; None when
+    it is what holds.
+
+    The first rules of a deployment hold from 0 on. A change that lies ahead, which nobody has decided by, is replaced.
+    To be asked by the holder of the lease alone, and only when it has caught up: after a wipe the first open bucket lies
+    in a past that other rules decided.
+
+    >>> from streamwatch.rules.rule import Rule
+    >>> rules = RuleSet((Rule("a"),))
+    >>> first = change_needed(RuleHistory(), rules, next_bucket_ms=60_000, made_by="worker", now_ms=0)
+    >>> first.effective_from.isoformat()
+    '1970-01-01T00:00:00+00:00'
+    >>> history = RuleHistory().changed(rules, 0)
+    >>> change_needed(history, rules, next_bucket_ms=60_000, made_by="worker", now_ms=0) is None
+    True
+    """
+    if not history.changes:
+        return rules_change(wanted, effective_from_ms=0, made_by=made_by, made_at_ms=now_ms)
+    last_from_ms, last = history.changes[-1]
+    if last.digest == wanted.digest:
+        return None
+    from_bucket_ms = max(next_bucket_ms, last_from_ms)
+    return rules_change(wanted, effective_from_ms=from_bucket_ms, made_by=made_by, made_at_ms=now_ms)
 
 
 def rules_of(change: RulesChange) -> RuleSet:

@@ -1,0 +1,157 @@
+"""The channel `decisions` on both brokers: it alone holds what people decided, and every reader folds the same."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from redis.asyncio import Redis
+
+from streamwatch import channels
+from streamwatch.agents.context import Context
+from streamwatch.agents.decisions import DecisionLog
+from streamwatch.agents.offsets import GroupOffsets
+from streamwatch.agents.sender import KafkaSender
+from streamwatch.channels import channel
+from streamwatch.config import Settings
+from streamwatch.decisions.rules_change import change_needed
+from streamwatch.decisions.silencing import expired, new_silence
+from streamwatch.decisions.view import Decisions
+from streamwatch.records import Acknowledgement, Matchers, Silence, Verdict
+from streamwatch.rules.rule import Rule
+from streamwatch.rules.rule_set import RuleSet
+from streamwatch.timeline import from_ms
+
+NOW_MS = 1_741_700_400_000
+OLD, NEW = RuleSet((Rule("old"),)), RuleSet((Rule("new"),))
+
+
+@asynccontextmanager
+async def decision_log(settings: Settings) -> AsyncIterator[tuple[DecisionLog, KafkaSender]]:
+    """A reader and its sender, as a worker has them."""
+    redis = Redis.from_url(settings.redis)
+    context = Context(settings, redis)
+    offsets, sender = GroupOffsets(context), KafkaSender(context)
+    log = DecisionLog(context, offsets, sender)
+    for part in (offsets, sender, log):
+        await part.start()
+    try:
+        yield log, sender
+    finally:
+        for part in (log, sender, offsets, redis):
+            await (part.aclose() if isinstance(part, Redis) else part.stop())
+
+
+def silence(comment: str = "") -> Silence:
+    """Two hours of quiet about tickers."""
+    return new_silence(
+        Matchers(series=("ticker:*",)),
+        starts_ms=NOW_MS,
+        ends_ms=NOW_MS + 7_200_000,
+        now_ms=NOW_MS,
+        made_by="ana",
+        comment=comment,
+    )
+
+
+def told(decisions: Decisions) -> tuple[object, ...]:
+    """All that a view can say."""
+    return (
+        decisions.silences,
+        decisions.acknowledgement("a1"),
+        decisions.verdict("a1"),
+        decisions.verdict("a2"),
+        decisions.rule_history,
+        decisions.rules_changes,
+    )
+
+
+async def decide(log: DecisionLog) -> None:
+    """Some decisions, some of them changed later."""
+    by = {"made_by": "ana", "made_at": from_ms(NOW_MS)}
+    for rules, bucket_ms in ((OLD, 0), (NEW, 60_000)):
+        change = change_needed(
+            log.decisions.rule_history, rules, next_bucket_ms=bucket_ms, made_by="worker", now_ms=NOW_MS
+        )
+        assert change is not None
+        await log.publish(change)
+    one = silence()
+    for decision in (
+        one,
+        silence("another"),
+        Acknowledgement(alert="a1", **by),
+        Verdict(alert="a1", true=True, **by),
+        Verdict(alert="a1", true=False, **by),
+        Verdict(alert="a2", true=True, **by),
+        Verdict(alert="a2", true=True, retracted=True, **by),
+        expired(one, NOW_MS + 1000, "ben"),
+    ):
+        await log.publish(decision)
+
+
+async def wipe_redis(settings: Settings) -> None:
+    """Every key of this deployment is gone."""
+    async with Redis.from_url(settings.redis) as redis:
+        async for key in redis.scan_iter(match=f"*{settings.prefix}*"):
+            await redis.delete(key)
+
+
+def test_a_wiped_redis_loses_nothing_that_people_decided(settings: Settings) -> None:
+    channels.create(settings)
+
+    async def scenario() -> None:
+        async with decision_log(settings) as (log, _):
+            await decide(log)
+            before = told(log.decisions)
+        await wipe_redis(settings)
+        async with decision_log(settings) as (again, _):
+            assert told(again.decisions) == before
+            assert again.decisions.rule_history.changes == ((0, OLD), (60_000, NEW))
+            verdict = again.decisions.verdict("a1")
+            assert verdict is not None and not verdict.true
+            assert again.decisions.verdict("a2") is None
+            assert [one.expired_by for one in again.decisions.silences if one.comment == ""] == ["ben"]
+
+    asyncio.run(scenario())
+
+
+def test_another_worker_sees_a_change_before_its_next_step(settings: Settings) -> None:
+    channels.create(settings)
+
+    async def scenario() -> None:
+        async with decision_log(settings) as (first, _), decision_log(settings) as (second, _):
+            await decide(first)
+            assert second.decisions.rule_history.at(0) is None
+            await second.catch_up()
+            assert told(second.decisions) == told(first.decisions)
+
+    asyncio.run(scenario())
+
+
+def test_what_is_no_decision_is_said_and_passed_over(
+    tansu_settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    channels.create(tansu_settings)
+    topic = channel(tansu_settings, "decisions")
+
+    async def scenario() -> None:
+        async with decision_log(tansu_settings) as (log, sender):
+            for value in (b"{broken", b'{"schema":"vote.v1"}', b'{"schema":"verdict.v1"}', b"[]"):
+                await sender._send(topic, b"verdict/a1", value)
+            await log.publish(Verdict(alert="a1", true=True, made_by="ana", made_at=from_ms(NOW_MS)))
+            assert log.decisions.verdict("a1") is not None
+
+    asyncio.run(scenario())
+    assert sum("is none of ours" in record.message for record in caplog.records) == 4
+
+
+def test_a_tombstone_forgets_its_key_but_no_rules() -> None:
+    decisions = Decisions()
+    decisions.apply(silence())
+    decisions.apply_message(f"silence/{silence().id}".encode(), None)
+    assert decisions.silences == []
+    change = change_needed(decisions.rule_history, OLD, next_bucket_ms=0, made_by="worker", now_ms=NOW_MS)
+    assert change is not None
+    decisions.apply(change)
+    decisions.apply_message(b"rules/0", None)
+    assert decisions.rule_history.at(0) == OLD
