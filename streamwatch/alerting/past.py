@@ -48,11 +48,6 @@ class Sampled(msgspec.Struct, array_like=True, frozen=True, order=True):
     partition: int
     offset: int
 
-    @property
-    def hour(self) -> int:
-        """Hours since 1970."""
-        return self.at_s // 3600
-
 
 class Past(msgspec.Struct, array_like=True):
     """The sample, smallest key first."""
@@ -61,13 +56,16 @@ class Past(msgspec.Struct, array_like=True):
 
     def add(self, voice: Voice, at_ms: int) -> None:
         """Offer the voice that counted in the bucket at `at_ms`, whatever its sentiment."""
-        one = Sampled(_key(voice.text_hash, at_ms // HOUR_MS), at_ms // 1000, voice.partition, voice.offset)
+        hour = at_ms // HOUR_MS
+        one = Sampled(_key(voice.text_hash, hour), at_ms // 1000, voice.partition, voice.offset)
         if len(self.kept) >= KEPT and one > self.kept[-1]:
             return
-        insort(self.kept, one)
-        same_hour = [other for other in self.kept if other.hour == one.hour]
-        if len(same_hour) > AN_HOUR:
+        same_hour = [other for other in self.kept if other.at_s // 3600 == hour]
+        if len(same_hour) >= AN_HOUR:
+            if one > same_hour[-1]:
+                return
             self.kept.remove(same_hour[-1])
+        insort(self.kept, one)
         del self.kept[KEPT:]
 
     def references(self, before_ms: int, at_most: int = KEPT) -> tuple[Reference, ...]:

@@ -15,7 +15,7 @@ Examples:
     'critical'
     >>> severity(lift=5.7, score=1e7, threshold=1e5, k=28)      # few, but beyond doubt
     'critical'
-    >>> severity(lift=1.2, score=1e30, threshold=1e5, k=2000)   # beyond doubt, and hardly more than usual
+    >>> severity(lift=1.1, score=1e30, threshold=1e5, k=2000)   # beyond doubt, and hardly more than usual
     'info'
     >>> severity(lift=0.5, score=0.0, threshold=1e5, k=0)
     'info'

@@ -16,6 +16,7 @@ Examples:
     (True, False, 0)
 """
 
+from functools import lru_cache
 from zlib import crc32
 
 from streamwatch.text.words import word_set
@@ -42,5 +43,6 @@ def alike(a: int, b: int) -> bool:
     return bool(bytes_a) and len(bytes_a & bytes_b) >= SHARED * max(len(bytes_a), len(bytes_b))
 
 
-def _places(packed: int) -> set[int]:
-    return {byte for byte in packed.to_bytes(N_HASHES, "big") if byte}
+@lru_cache(4096)
+def _places(packed: int) -> frozenset[int]:
+    return frozenset(byte for byte in (packed & 0xFFFFFFFF).to_bytes(N_HASHES, "big") if byte)

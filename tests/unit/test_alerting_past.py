@@ -23,7 +23,7 @@ def past_of(voices: list[tuple[Voice, int]]) -> Past:
 
 
 def hours(past: Past) -> list[int]:
-    return [one.hour - START_MS // HOUR_MS for one in past.kept]
+    return [(one.at_s * 1000 - START_MS) // HOUR_MS for one in past.kept]
 
 
 @given(
