@@ -39,7 +39,7 @@ from streamwatch.detection.shiryaev_roberts import ShiryaevRoberts
 from streamwatch.records import AlertKind
 from streamwatch.timeline import DAY_MS, HOUR_MS, bucket_start
 
-MARGIN = 1.1
+MARGIN = 1.05
 ALTERNATIVES = (1.5, 2.0, 4.0)
 DATING = 1
 """The alternative whose CUSUM dates the change."""
@@ -51,7 +51,7 @@ BACK_TO_USUAL = log(100.0)
 """An episode is calm when its latest documents speak 100 to 1 for the usual share against that of the onset."""
 SILENT_MS = 3 * HOUR_MS
 """It is calm too when nobody has written for so long."""
-TAIL_PART = 0.2
+TAIL_PART = 0.1
 """Of the budget of false alarms: the test of one bucket alone; the e-detector has the rest."""
 TAIL_SD = 3.0
 """The tail is computed from here on: below it cannot matter, and it costs a sum."""
