@@ -31,7 +31,7 @@ def complete(transition: Transition, documents: Documents) -> Alert:
     """
     found = _found(transition.refs, documents)
     past = _found(transition.past_refs, documents)
-    evidence = _with_documents(transition.alert.evidence, found, [model_text(r.text) for _, r in past.values()])
+    evidence = _with_documents(transition.alert.evidence, found, [_read(record) for _, record in past.values()])
     records = [record for _, record in found.values()]
     evidence = msgspec.structs.replace(evidence, entities=_entities(records), channels=_channels(records))
     return msgspec.structs.replace(transition.alert, evidence=evidence, model=_model(records))
@@ -58,16 +58,20 @@ def _with_documents(known: Evidence, found: Found, past: list[str]) -> Evidence:
 
 
 def _candidate(place: Hashable, ref: Reference, record: Classified) -> Candidate:
-    """Near copies are told by the model's text, in which links and mentions are alike."""
     probabilities = record.prediction.sentiment.probabilities if record.prediction else {}
     return Candidate(
         place,
-        model_text(record.text),
+        _read(record),
         record.author_hash,
         record.published_ms,
         ref.copies,
         probabilities.get("negative"),
     )
+
+
+def _read(record: Classified) -> str:
+    """As the model reads it: links and mentions are alike in it. No more than is shown, so that its length costs nothing."""
+    return model_text(record.text[:SHOWN_CHARS])
 
 
 def _document(ref: Reference, record: Classified, copies: int) -> EvidenceDocument:

@@ -40,6 +40,10 @@ _TOKEN = re.compile(
 )
 
 
+_ASCII_TOKEN = re.compile(r"(?:https?://|www\.)\S+|https?\b|@\w+|\$[a-z][\w.]*|([a-z0-9]+(?:'[a-z0-9]+)*)", re.ASCII)
+"""What `_TOKEN` finds in ASCII, as most texts are: word sets are made of every document."""
+
+
 class Word(NamedTuple):
     """A word of a text. `follows`: nothing but space stands between it and the word before."""
 
@@ -51,21 +55,26 @@ class Word(NamedTuple):
 def words(text: str) -> Iterator[Word]:
     """The words of the beginning of `text`, in order."""
     follows = False
-    for match in _TOKEN.finditer(text[:READ_CHARS]):
+    for match in _TOKEN.finditer(text[:READ_CHARS].lower()):
         kind, token = match.lastgroup, match[0]
-        if kind == "run":
-            yield Word(token, True, False)
-        elif kind == "emoji" or (kind == "word" and len(token) <= LONGEST and not token.isnumeric()):
-            yield Word(token.lower().replace("’", "'"), False, follows and kind == "word")
-        follows = kind == "word" and len(token) <= LONGEST and not token.isnumeric()
+        word = kind == "word" and _is_word(token)
+        if word or kind in ("run", "emoji"):
+            yield Word(token.replace("’", "'"), kind == "run", follows and word)
+        follows = word
 
 
 def word_set(text: str) -> frozenset[str]:
     """The different words of a text; runs are cut into pairs of characters. What near copies share."""
+    if text.isascii():
+        return frozenset(filter(_is_word, _ASCII_TOKEN.findall(text[:READ_CHARS].lower())))
     found: set[str] = set()
     for word in words(text):
         if word.run and len(word.text) > 1:
-            found.update(word.text[i : i + 2] for i in range(min(len(word.text), READ_CHARS) - 1))
+            found.update(word.text[i : i + 2] for i in range(len(word.text) - 1))
         else:
             found.add(word.text)
     return frozenset(found)
+
+
+def _is_word(token: str) -> bool:
+    return 0 < len(token) <= LONGEST and not token.isnumeric()
