@@ -13,6 +13,8 @@ COMMANDS: dict[str, str] = {
     "channels": "streamwatch.commands.channels:channels",
     "replay": "streamwatch.commands.replay:replay",
     "alerts": "streamwatch.commands.alerts:alerts",
+    "silences": "streamwatch.commands.silences:silences",
+    "rules": "streamwatch.commands.rules:rules",
     "dead-letter": "streamwatch.commands.dead_letter:dead_letter",
     "trends": "streamwatch.commands.trends:trends",
     "classify": "streamwatch.commands.classify:classify",

@@ -3,24 +3,35 @@
 Texts come from strangers: they are shown without control characters and never read as markup.
 """
 
+from collections.abc import Iterator, Sequence
+
 from rich.text import Text
 
 from streamwatch.alerting.witnesses import KEPT
-from streamwatch.records import Alert, Evidence, EvidenceDocument
+from streamwatch.decisions.view import Standing
+from streamwatch.records import Alert, Evidence, EvidenceDocument, Member
 from streamwatch.text.clean import normalise
 from streamwatch.timeline import format_rfc3339, to_ms
 
 N_DOCUMENTS = 5
+N_MEMBERS = 5
 STATE_STYLES = {"firing": "bold red", "pending": "yellow", "resolved": "green"}
 SEVERITY_STYLES = {"critical": "bold red", "warning": "yellow", "info": "cyan"}
 
 
-def alert_lines(alert: Alert) -> list[Text]:
-    """The alert, what it rests on, and its evidence."""
-    return [_headline(alert), *_evidence(alert.evidence), *map(_document, alert.evidence.documents[:N_DOCUMENTS])]
+def alert_lines(alert: Alert, standing: Standing | None = None) -> list[Text]:
+    """The alert with what people said of it, the other series of its incident, what it rests on, and its evidence."""
+    return [
+        headline(alert, standing or Standing()),
+        *_members(alert.members),
+        *_labels(alert),
+        *_evidence(alert.evidence),
+        *map(_document, alert.evidence.documents[:N_DOCUMENTS]),
+    ]
 
 
-def _headline(alert: Alert) -> Text:
+def headline(alert: Alert, standing: Standing) -> Text:
+    """The alert in one line."""
     line = Text(format_rfc3339(to_ms(alert.at)) + "  ")
     line.append(alert.state.upper(), STATE_STYLES[alert.state])
     line.append(f" {alert.resolution}" if alert.resolution else "")
@@ -30,17 +41,57 @@ def _headline(alert: Alert) -> Text:
     line.append(normalise(alert.series), "bold")
     line.append(f"  {_what(alert)}, since {format_rfc3339(to_ms(alert.onset))}")
     line.append(f"  {alert.id}.{alert.revision}", "dim")
+    for words in _said(standing):
+        line.append(f"  [{words}]", "magenta")
     return line
 
 
+def _said(standing: Standing) -> Iterator[str]:
+    """What people said of it."""
+    silence, acknowledgement, verdict = standing.silenced_by, standing.acknowledgement, standing.verdict
+    if silence is not None:
+        yield normalise(f"silenced until {format_rfc3339(to_ms(silence.ends_at))} by {silence.made_by}")
+    if acknowledgement is not None:
+        yield normalise(f"acknowledged by {acknowledgement.made_by}{_because(acknowledgement.comment)}")
+    if verdict is not None:
+        yield normalise(f"{str(verdict.true).lower()}, says {verdict.made_by}{_because(verdict.comment)}")
+
+
+def _because(comment: str) -> str:
+    return f": {comment}" if comment else ""
+
+
 def _what(alert: Alert) -> str:
-    """What was seen against what was expected."""
+    """What was seen against what was expected; a channel that is silent has neither."""
+    if alert.kind == "stalled":
+        return "no documents" if alert.state != "resolved" else "documents again"
     if alert.kind == "negative_share":
         return (
             f"{alert.share:.0%} negative ({alert.k} of {alert.n}), "
             f"expected {alert.p0:.0%} ({alert.p0_low:.0%} to {alert.p0_high:.0%})"
         )
     return f"{alert.k} negative, expected {alert.k_expected:.1f}"
+
+
+def _members(members: Sequence[Member]) -> Iterator[Text]:
+    """The other series of the incident, those that fire first; of many the first few."""
+    ordered = sorted(members, key=lambda member: (not member.firing, member.onset, member.series))
+    for member in ordered[:N_MEMBERS]:
+        what = f"{member.k} of {member.n} negative, expected {member.k_expected:.1f}"
+        calm = "" if member.firing else ", calm now"
+        line = Text(f"    + {normalise(member.series)}")
+        line.append(f"  {what}, since {format_rfc3339(to_ms(member.onset))}{calm}", "dim")
+        yield line
+    if len(members) > N_MEMBERS:
+        yield Text(f"    + {len(members) - N_MEMBERS} more series", "dim")
+
+
+def _labels(alert: Alert) -> Iterator[Text]:
+    """Labels and routes of the rule, if it has any."""
+    labels = [f"{name}={value}" for name, value in alert.labels.items()]
+    parts = [*labels, *(f"to {route}" for route in alert.routes)]
+    if parts:
+        yield Text("    " + normalise(f"rule {alert.rule}: {', '.join(parts)}"), "dim")
 
 
 def _evidence(evidence: Evidence) -> list[Text]:

@@ -57,6 +57,18 @@ def read_alerts(settings: Settings, from_start: bool, follow: bool) -> Iterator[
             yield alert
 
 
+def newest_alerts(settings: Settings) -> dict[str, Alert]:
+    """The newest revision of each alert that the channel holds, by id, in the order of their onsets.
+
+    Raises `ConfigError` where there is no channel, `BrokerUnavailable`.
+    """
+    newest: dict[str, Alert] = {}
+    for found in read_alerts(settings, from_start=True, follow=False):
+        if isinstance(found, Alert) and (found.id not in newest or newest[found.id].revision < found.revision):
+            newest[found.id] = found
+    return dict(sorted(newest.items(), key=lambda item: (item[1].onset, item[0])))
+
+
 def to_alert(value: bytes) -> Alert:
     """The alert in a record: bare, or the `data` of a CloudEvent in structured mode. Raises `RejectError`."""
     if b'"specversion"' in value:

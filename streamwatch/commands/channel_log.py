@@ -12,6 +12,15 @@ POLL_MS = 500
 
 def values(settings: Settings, name: str, *, from_start: bool, follow: bool) -> Iterator[bytes]:
     """The values of the channel's records; tombstones of compaction have none and are left out."""
+    for _, value in records(settings, name, from_start=from_start, follow=follow):
+        if value:
+            yield value
+
+
+def records(
+    settings: Settings, name: str, *, from_start: bool, follow: bool
+) -> Iterator[tuple[bytes | None, bytes | None]]:
+    """Key and value of the channel's records. Raises `ConfigError` where there is no channel, `BrokerUnavailable`."""
     topic = channels.channel(settings, name)
     n = channels.partitions_of(settings, [name])[topic]
     parts = [TopicPartition(topic, partition) for partition in range(n)]
@@ -21,5 +30,5 @@ def values(settings: Settings, name: str, *, from_start: bool, follow: bool) -> 
         for part in parts:
             reader.seek_to_beginning(part) if from_start else reader.seek(part, end[part])
         while follow or any(reader.position(part) < end[part] for part in parts):
-            for records in reader.poll(POLL_MS).values():
-                yield from (record.value for record in records if record.value)
+            for batch in reader.poll(POLL_MS).values():
+                yield from ((record.key, record.value) for record in batch)

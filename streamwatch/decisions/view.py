@@ -14,6 +14,8 @@ Examples:
 from collections import Counter
 from collections.abc import Iterable
 
+import msgspec
+
 from streamwatch.codec import decode
 from streamwatch.decisions.keyed import key_of
 from streamwatch.decisions.precision import Precision
@@ -22,6 +24,14 @@ from streamwatch.decisions.silencing import is_about, is_active
 from streamwatch.records import Acknowledgement, Alert, AnyDecision, RulesChange, Silence, Verdict
 from streamwatch.rules.history import RuleHistory
 from streamwatch.timeline import to_ms
+
+
+class Standing(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What people have said about one alert, at some moment."""
+
+    silenced_by: Silence | None = None
+    acknowledgement: Acknowledgement | None = None
+    verdict: Verdict | None = None
 
 
 class Decisions:
@@ -78,6 +88,10 @@ class Decisions:
         """What was last said of the alert, if it was not taken back."""
         found = self._newest.get(f"verdict/{alert_id}")
         return found if isinstance(found, Verdict) and not found.retracted else None
+
+    def standing(self, alert: Alert, at_ms: int) -> Standing:
+        """All three at once."""
+        return Standing(self.silenced_by(alert, at_ms), self.acknowledgement(alert.id), self.verdict(alert.id))
 
     def precision(self, alerts: Iterable[Alert]) -> list[Precision]:
         """Precision per rule over `alerts`, one revision of each. Those that never fired are no claim, and not judged."""
