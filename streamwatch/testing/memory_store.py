@@ -13,6 +13,7 @@ from streamwatch.trends.cells import EMPTY, Cell
 from streamwatch.trends.counting import Admitted, Delta, PartitionState, id_generation
 from streamwatch.trends.gains import Gains
 from streamwatch.trends.levels import LEVELS
+from streamwatch.trends.places import places_for
 
 Place = tuple[str, int]
 """Series and start of the bucket."""
@@ -88,7 +89,7 @@ class MemoryStore:
         return self.state
 
     def _has_place(self, day: int, name: str) -> bool:
-        if name not in self.series[day] and len(self.series[day]) < self._max_series:
+        if name not in self.series[day] and len(self.series[day]) < places_for(name, self._max_series):
             self.series[day].add(name)
         return name in self.series[day]
 

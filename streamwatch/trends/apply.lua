@@ -1,7 +1,7 @@
 -- Apply one batch to one partition, all of it or nothing.
 -- KEYS[1] the partition's state; every other key has the same prefix and so the same slot.
 -- ARGV[1] the prefix; ARGV[2] the batch, msgpack:
---   {expected_applied, expected_epoch, applied, epoch, sources, totals, max_series, series, days, cells, sketches,
+--   {expected_applied, expected_epoch, applied, epoch, sources, totals, series, days, cells, sketches,
 --    hashes, registers, entries, ids, forget}
 -- Returns "ok", or "stale" when somebody else moved the state: then nothing was written.
 local K = 64                                    -- hashes of a sketch, as in sketch.py
@@ -73,10 +73,10 @@ for channel, blob in pairs(batch.sources) do call('HSET', state, 's:' .. channel
 for name, n in pairs(batch.totals) do call('HINCRBY', state, 't:' .. name, n) end
 
 local names, refused = {}, 0                    -- names[i] is false where series i has no place in its day
-for i, s in ipairs(batch.series) do             -- {day, series, n}, by first appearance in the log
+for i, s in ipairs(batch.series) do             -- {day, series, n, places}, by first appearance in the log
   local key = prefix .. 's:' .. s[1]
   names[i] = s[2]
-  if call('SADD', key, s[2]) == 1 and call('SCARD', key) > batch.max_series then
+  if call('SADD', key, s[2]) == 1 and call('SCARD', key) > s[4] then
     call('SREM', key, s[2])
     names[i], refused = false, refused + s[3]
   end

@@ -4,7 +4,7 @@ Redis' msgpack knows no byte strings, so packed cells travel as the text type wi
 
 Examples:
     >>> gains = Gains()
-    >>> sorted(packed_gains(gains))
+    >>> sorted(packed_gains(gains, 5000))
     ['cells', 'days', 'hashes', 'registers', 'series', 'sketches']
 """
 
@@ -17,6 +17,7 @@ from streamwatch.timeline import DAY_MS
 from streamwatch.trends.cells import packed
 from streamwatch.trends.gains import Gain, Gains
 from streamwatch.trends.levels import LEVELS, MINUTE, REGISTERED, Level
+from streamwatch.trends.places import places_for
 from streamwatch.trends.sketch import hash32, sketch
 
 MAX_ARGUMENTS = 4000
@@ -28,7 +29,7 @@ _NOTHING = {-1}
 _SHORT = [bytes([0xA0 | n]) for n in range(32)]
 
 
-def packed_gains(gains: Gains) -> dict[str, list[Any]]:
+def packed_gains(gains: Gains, max_series: int) -> dict[str, list[Any]]:
     """The parts of the batch that make the windows. Series are numbered from 1, as Lua counts."""
     hashes, texts = _numbered(gains.texts)
     authors = [0] * len(texts)
@@ -46,7 +47,10 @@ def packed_gains(gains: Gains) -> dict[str, list[Any]]:
     alone: dict[int, Raw] = {}
     cells = [row for level, some in zip(LEVELS, gains.levels, strict=True) for row in _cells(gains, level, some, alone)]
     return {
-        "series": [[day, name, gains.levels[-1][name, day * DAY_MS][0]] for day, name in gains.series],
+        "series": [
+            [day, name, gains.levels[-1][name, day * DAY_MS][0], places_for(name, max_series)]
+            for day, name in gains.series
+        ],
         "days": list(_days(gains)),
         "cells": cells,
         "sketches": list(_sketches(gains)),

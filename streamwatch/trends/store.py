@@ -100,11 +100,10 @@ class RedisStore:
             "epoch": epoch,
             "sources": {c: _pack(s) for c, s in after.sources.items() if before.sources.get(c) != s},
             "totals": dict(delta.totals),
-            "max_series": self._max_series,
             "entries": _chunks((bucket, map(_pack, entries)) for bucket, entries in delta.entries.items()),
             "ids": _chunks((f"{channel}:{generation}", ids) for (channel, generation), ids in delta.ids.items()),
             "forget": _forgotten(before, delta, horizon_ms),
-        } | packed_gains(delta.gains)
+        } | packed_gains(delta.gains, self._max_series)
         with answering():
             verdict = await self._apply(keys=[self.keys.state], args=[self.keys.base, _encode_batch(batch)])
         if verdict != b"ok":

@@ -191,7 +191,7 @@ def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--documents", type=int, default=40_000)
-    parser.add_argument("--batch", type=int, default=4_000, help="records of one read, as the worker's limit")
+    parser.add_argument("--batch", type=int, default=2_000, help="records of one read, as the worker's limit")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", action="append", choices=list(SPACINGS_MS))
     parser.add_argument("--json", type=Path, metavar="F", help="also write the figures here")

@@ -31,7 +31,7 @@ START_MS = 1_700_000_000_000 - 1_700_000_000_000 % HORIZON_MS
 
 def document(
     offset: int, *, at_ms: int = START_MS, id: str | None = None, follows: int | None = None, text: str | None = None,
-    published_ms: int | None = None, entities: tuple[str, ...] = (),
+    published_ms: int | None = None, entities: tuple[str, ...] = (), topic: str = "t",
 ) -> Classified:  # fmt: skip
     """The record of one source offset."""
     return Classified(
@@ -46,7 +46,7 @@ def document(
         id=id or f"d{offset}",
         text_hash=text or f"{offset:016x}",
         source="s",
-        given=Given(sentiment=("negative", "neutral", "positive")[offset % 3], topic="t"),
+        given=Given(sentiment=("negative", "neutral", "positive")[offset % 3], topic=topic),
     )
 
 
@@ -318,13 +318,14 @@ def test_a_document_older_than_a_level_corrects_the_coarser_ones_only(opened: An
 def test_a_series_beyond_the_cap_of_its_day_is_refused_and_counted_however_the_log_is_cut(opened: Any) -> None:
     async def check(cuts: tuple[int, ...]) -> None:
         async with opened(max_series=5) as subject:
-            records = [document(n, entities=(f"name{n % 4}",)) for n in range(12)]
+            records = [document(n, entities=(f"name{n % 4}",), topic=f"t{n // 6}") for n in range(12)]
             writer = writer_of(subject.store)
             for start, end in zip((0, *cuts), (*cuts, 12), strict=True):
                 await writer.take(numbered(records[start:end], start))
             counted = [(await subject.cell(f"entity:name{n}", START_MS, HOUR))[0] for n in range(4)]
             assert counted == [3, 3, 0, 0]
-            assert (await subject.cell("all", START_MS, HOUR))[0] == 12
+            kept = [(await subject.cell(name, START_MS, HOUR))[0] for name in ("all", "topic:t0", "topic:t1")]
+            assert kept == [12, 6, 6]  # the second topic comes when all places of names are taken
             assert (await subject.totals())["series_refused"] == 6
             await subject.wipe()
 
