@@ -31,7 +31,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import log, sqrt
 
 from streamwatch.records import Term
-from streamwatch.text.words import words
+from streamwatch.text.words import is_run, words
 
 N_TERMS = 8
 PRIOR = 10.0
@@ -157,6 +157,4 @@ def _swallows(longer: Term, shorter: Term) -> bool:
 
 
 def _part(shorter: str, longer: str) -> bool:
-    if len(shorter) >= len(longer):
-        return False
-    return f" {shorter} " in f" {longer} " or (" " not in longer and not longer.isascii() and shorter in longer)
+    return len(shorter) < len(longer) and (f" {shorter} " in f" {longer} " or (is_run(longer) and shorter in longer))

@@ -24,6 +24,7 @@ READ_CHARS = 2000
 """As many as an alert shows of a document: a term that nobody can find in it would not help."""
 LONGEST = 40
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0002fa1f"
+_RUN = re.compile(f"[{_CJK}]+")
 _MARKS = (
     "\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670"
     "\u0900-\u0963\u0971-\u0e4e\u0eb1-\u0ecd\u1000-\u109f\u1780-\u17d3"
@@ -74,6 +75,11 @@ def word_set(text: str) -> frozenset[str]:
         else:
             found.add(word.text)
     return frozenset(found)
+
+
+def is_run(term: str) -> bool:
+    """Whether a term is of a script without spaces: then a shorter one in it is a part of it."""
+    return _RUN.fullmatch(term) is not None
 
 
 def _is_word(token: str) -> bool:

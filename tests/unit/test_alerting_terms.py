@@ -88,6 +88,10 @@ def test_chinese_is_cut_into_pieces_and_the_longest_that_always_come_together_st
     assert names(now, ["今天天气很好", "服务很好"] * 5) == ["航班延误"]
 
 
+def test_a_short_word_is_no_part_of_a_long_one_of_another_script():
+    assert set(names(["он телефон", "телефон, он", "телефон: он"])) == {"он", "телефон"}
+
+
 def test_other_scripts_keep_their_vowel_signs():
     assert [word.text for word in words("उड़ान रद्द हुई")] == ["उड़ान", "रद्द", "हुई"]
     assert [word.text for word in words("die Züge fallen aus")] == ["die", "züge", "fallen", "aus"]
