@@ -100,7 +100,7 @@ def add(
 @click.option("--all", "everything", is_flag=True, help="Also those that are over.")
 @click.option("--json", "as_json", is_flag=True, help="One silence a line, as JSON.")
 def list_silences(everything: bool, as_json: bool) -> None:
-    """List the silences that hold or will, by when they begin."""
+    """List the silences that hold now or will later, by when they begin; --all shows what is over, too."""
     now = now_ms()
     for silence in read_decisions(load()).silences:
         if everything or to_ms(silence.ends_at) > now:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
@@ -11,13 +12,16 @@ from streamwatch import channels
 from streamwatch.agents.context import Context
 from streamwatch.agents.decisions import DecisionLog
 from streamwatch.agents.offsets import GroupOffsets
+from streamwatch.agents.rules import RulesInForce
 from streamwatch.agents.sender import KafkaSender
 from streamwatch.channels import channel
 from streamwatch.config import Settings
 from streamwatch.decisions.rules_change import change_needed
 from streamwatch.decisions.silencing import expired, new_silence
 from streamwatch.decisions.view import Decisions
+from streamwatch.errors import ConfigError
 from streamwatch.records import Acknowledgement, Matchers, Silence, Verdict
+from streamwatch.rules.history import RuleHistory
 from streamwatch.rules.rule import Rule
 from streamwatch.rules.rule_set import RuleSet
 from streamwatch.timeline import from_ms
@@ -124,6 +128,94 @@ def test_another_worker_sees_a_change_before_its_next_step(settings: Settings) -
             assert second.decisions.rule_history.at(0) is None
             await second.catch_up()
             assert told(second.decisions) == told(first.decisions)
+
+    asyncio.run(scenario())
+
+
+class Clock:
+    """Seconds that pass when they are told to: far enough for a look at the file each time it is asked."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        self.now += 5.0
+        return self.now
+
+
+def names(history: RuleHistory) -> list[tuple[int, str]]:
+    """The first rule's name by the bucket from which it decides."""
+    return [(at_ms, rules.rules[0].name) for at_ms, rules in history.changes]
+
+
+def test_a_changed_file_decides_from_the_next_bucket_on_and_a_bad_one_changes_nothing(
+    settings: Settings, tmp_path: Path
+) -> None:
+    channels.create(settings)
+    path = tmp_path / "rules.yml"
+    path.write_text("rules: [{name: first, series: all}]")
+    with_file = settings.model_copy(update={"rules": str(path)})
+
+    async def scenario() -> None:
+        async with decision_log(settings) as (log, _):
+            rules = RulesInForce(with_file, log, Clock())
+            assert names(await rules.history(50_000, caught_up=False)) == [(0, "first")]
+            path.write_text("rules: [{name: second, series: all}]")
+            for caught_up in (False, False, False):
+                assert names(await rules.history(60_000, caught_up=caught_up)) == [(0, "first")]
+            for expected in ([(0, "first")], [(0, "first"), (70_000, "second")], [(0, "first"), (70_000, "second")]):
+                assert names(await rules.history(70_000, caught_up=True)) == expected
+            path.write_text("rules: [{name: third, series: ")
+            for _ in range(3):
+                assert names(await rules.history(80_000, caught_up=True))[-1] == (70_000, "second")
+        await wipe_redis(settings)
+        async with decision_log(settings) as (log, _):  # a restart while the file is bad: the old rules hold
+            rules = RulesInForce(with_file, log, Clock())
+            for _ in range(3):
+                history = await rules.history(0, caught_up=True)
+            assert names(history) == [(0, "first"), (70_000, "second")]
+
+    asyncio.run(scenario())
+
+
+def test_a_worker_that_gets_the_lease_back_does_not_bring_back_old_rules(
+    tansu_settings: Settings, tmp_path: Path
+) -> None:
+    channels.create(tansu_settings)
+    path = tmp_path / "rules.yml"
+    path.write_text("rules: [{name: first, series: all}]")
+    with_file = tansu_settings.model_copy(update={"rules": str(path)})
+
+    async def scenario() -> None:
+        async with decision_log(tansu_settings) as (one, _), decision_log(tansu_settings) as (other, _):
+            clock = Clock()
+            mine, theirs = RulesInForce(with_file, one, clock), RulesInForce(with_file, other, Clock())
+            await mine.history(10_000, caught_up=True)
+            path.write_text("rules: [{name: second, series: all}]")
+            for _ in range(3):
+                await theirs.history(20_000, caught_up=True)
+            clock.now += 60
+            for _ in range(4):
+                history = await mine.history(30_000, caught_up=True)
+            assert names(history) == [(0, "first"), (20_000, "second")]
+
+    asyncio.run(scenario())
+
+
+def test_without_a_file_the_settings_are_the_rules_and_a_bad_file_stops_the_first_start(
+    tansu_settings: Settings, tmp_path: Path
+) -> None:
+    channels.create(tansu_settings)
+
+    async def scenario() -> None:
+        async with decision_log(tansu_settings) as (log, _):
+            nowhere = tansu_settings.model_copy(update={"rules": str(tmp_path / "nowhere.yml")})
+            with pytest.raises(ConfigError, match="cannot be read"):
+                await RulesInForce(nowhere, log).history(0, caught_up=True)
+            assert names(await RulesInForce(tansu_settings, log).history(90_000, caught_up=True)) == [(0, "default")]
+            bolder = tansu_settings.model_copy(update={"false_alarms_per_week": 5.0})
+            history = await RulesInForce(bolder, log).history(90_000, caught_up=True)
+            assert [rules.false_alarms_per_week for _, rules in history.changes] == [1.0, 5.0]
 
     asyncio.run(scenario())
 
