@@ -23,9 +23,11 @@ from streamwatch.errors import ConfigError
 from streamwatch.records import Alert, AlertKind, Matchers, Silence
 from streamwatch.rules.durations import LONGEST_MS
 from streamwatch.rules.glob import matches, matches_any
+from streamwatch.rules.rule_set import Inhibition
 from streamwatch.timeline import format_rfc3339, from_ms, to_ms
 
 ID_CHARS = 10
+CONTAINERS = Inhibition().target
 
 
 def new_silence(
@@ -74,9 +76,11 @@ def is_active(silence: Silence, at_ms: int) -> bool:
 def is_about(matchers: Matchers, alert: Alert) -> bool:
     """Whether all that the silence asks is true of the alert, and of every series that its incident has.
 
-    An incident that has grown beyond what was silenced is shown: its other series may be what nobody expected.
+    An incident that has grown beyond what was silenced is shown: its other series may be what nobody expected. Members
+    that hold everything (`all`, a source) say nothing new and are not asked.
     """
-    parts = [(alert.series, alert.kind), *((member.series, member.kind) for member in alert.members)]
+    others = [(one.series, one.kind) for one in alert.members if not matches_any(CONTAINERS, one.series)]
+    parts = [(alert.series, alert.kind), *others]
     return (
         all(_about_series(matchers, series, kind) for series, kind in parts)
         and (not matchers.rules or matches_any(matchers.rules, alert.rule))

@@ -8,12 +8,14 @@ from streamwatch.doctor.environment import check_settings
 from streamwatch.doctor.finding import Check, Finding, fail
 from streamwatch.doctor.kafka import check_broker
 from streamwatch.doctor.model import check_device, check_model
+from streamwatch.doctor.rules import check_rules
 from streamwatch.doctor.store import check_redis
 from streamwatch.errors import StreamwatchError
 
 CHECKS: Mapping[str, Check] = MappingProxyType(
     {
         "settings": check_settings,
+        "rules": check_rules,
         "broker": check_broker,
         "redis": check_redis,
         "model": check_model,

@@ -97,7 +97,14 @@ def test_an_incident_that_grew_beyond_what_was_silenced_is_shown() -> None:
     grown = alert(members=(member("ticker:ACME"), member("topic:recall", firing=False)))
     assert not is_about(tickers, grown)
     assert is_about(Matchers(series=("ticker:*", "topic:recall")), grown)
-    assert not is_about(Matchers(kinds=("negative_share",)), alert(members=(member("all", "negative_volume"),)))
+    other_kind = alert(members=(member("topic:recall", "negative_volume"),))
+    assert not is_about(Matchers(kinds=("negative_share",)), other_kind)
+
+
+def test_members_that_hold_everything_are_not_asked_but_an_alert_of_one_is() -> None:
+    tickers = Matchers(series=("ticker:*",))
+    assert is_about(tickers, alert(members=(member("all"), member("source:wire", "negative_volume"))))
+    assert not is_about(tickers, alert(series="all", members=(member("ticker:ACME"),)))
 
 
 # -- when
