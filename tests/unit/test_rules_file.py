@@ -12,11 +12,12 @@ from streamwatch.rules.durations import LONGEST_MS, format_duration, parse_durat
 from streamwatch.rules.faults import RulesError
 from streamwatch.rules.glob import covers, matches
 from streamwatch.rules.history import RuleHistory
-from streamwatch.rules.reading import EXAMPLE, RULE_KEYS, read_rules
+from streamwatch.rules.reading import EXAMPLE, GROUPING_KEYS, INHIBIT_KEYS, RULE_KEYS, read_rules
 from streamwatch.rules.rule import KINDS, Rule
 from streamwatch.rules.rule_set import Grouping, Inhibition, RuleSet, default_rules
 from streamwatch.rules.writing import write_rules
 
+PAGE = Path(__file__).parents[2] / "docs" / "rules.md"
 FOLDER = Path(__file__).parent / "rules"
 GOOD = sorted((FOLDER / "good").glob("*.yml"))
 BAD = sorted((FOLDER / "bad").glob("*.yml"))
@@ -122,6 +123,13 @@ def test_all_faults_are_told_each_with_its_line() -> None:
 def test_the_example_that_is_shipped_uses_every_key() -> None:
     assert all(f"{key}:" in EXAMPLE for key in RULE_KEYS)
     assert read_rules(EXAMPLE).false_alarms_per_week == 2
+
+
+def test_the_page_holds_the_example_and_says_what_every_key_is() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    assert f"```yaml\n{EXAMPLE}```" in page
+    assert all(f"| `{key}` |" in page for key in RULE_KEYS)
+    assert all(f"`{key}`" in page for key in (*GROUPING_KEYS, *INHIBIT_KEYS))
 
 
 # -- who owns what
