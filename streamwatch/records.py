@@ -106,6 +106,7 @@ class Classified(Record, frozen=True, kw_only=True):
     text_hash: str = ""
     source: str = ""
     author_hash: str = ""
+    signature: int = 0
     entities: tuple[str, ...] = ()
     given: Given | None = None
     prediction: Prediction | None = None

@@ -1,17 +1,25 @@
 -- Commit one step of the evaluator, all of it or nothing: its state, and the alerts it raised, into the outbox.
--- KEYS[1] head (hash: closed, epoch, header, missed); the other keys are <ARGV[1]>series, texts:<hour>, hours,
--- evaluated, outbox.
+-- KEYS[1] head (hash: closed, epoch, header, missed); the other keys are <ARGV[1]>series, evidence,
+-- texts:<hour>, hours, evaluated, outbox.
 -- ARGV[2] expected closed; ARGV[3] expected epoch; ARGV[4] closed; ARGV[5] epoch; ARGV[6] header; ARGV[7] JSON
--- {series, dropped, texts, dropped_hours, evaluated, n_alerts}; then a blob for each series; then the alerts.
+-- {series, dropped, texts, dropped_hours, evaluated, n_alerts}; then what the tests of each series remember; then the
+-- evidence of each; then the alerts.
 local prefix, call = ARGV[1], redis.call
 local held = call('HMGET', KEYS[1], 'closed', 'epoch')
 if (held[1] or '-1') ~= ARGV[2] or (held[2] or '') ~= ARGV[3] then return 'stale' end
 local step = cjson.decode(ARGV[7])
 local at = 7
 call('HSET', KEYS[1], 'closed', ARGV[4], 'epoch', ARGV[5], 'header', ARGV[6])
-for i, name in ipairs(step.series) do call('HSET', prefix .. 'series', name, ARGV[at + i]) end
-at = at + #step.series
-for _, name in ipairs(step.dropped) do call('HDEL', prefix .. 'series', name) end
+local n = #step.series
+for i, name in ipairs(step.series) do
+  call('HSET', prefix .. 'series', name, ARGV[at + i])
+  call('HSET', prefix .. 'evidence', name, ARGV[at + n + i])
+end
+at = at + 2 * n
+for _, name in ipairs(step.dropped) do
+  call('HDEL', prefix .. 'series', name)
+  call('HDEL', prefix .. 'evidence', name)
+end
 for _, hour in ipairs(step.dropped_hours) do
   call('DEL', prefix .. 'texts:' .. hour)
   call('SREM', prefix .. 'hours', hour)

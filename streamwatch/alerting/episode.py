@@ -1,4 +1,4 @@
-"""The life of one episode: firing when the test crosses, resolved when it has been calm for long enough.
+"""The life of one episode: pending while a rule's `for` runs, firing, and over when it was calm for long enough.
 
 The onset is the bucket in which the test first crossed; it is never revised, and names the episode.
 
@@ -13,20 +13,18 @@ import msgspec
 
 from streamwatch.detection.reading import Reading
 
-RULE = "default"
-
 
 class Episode(msgspec.Struct, array_like=True):
-    """A firing episode, with the reading at its onset. `calm_since_ms` is −1 while it is not calm."""
+    """An episode of one series and kind, with the reading at its onset. `calm_since_ms` is −1 while it is not calm."""
 
     id: str
     onset_ms: int
-    revision: int
     fired: Reading
+    pending: bool = False
     calm_since_ms: int = -1
 
     def age_ms(self, at_ms: int) -> int:
-        """How long it has been firing."""
+        """How long ago it began."""
         return at_ms - self.onset_ms
 
     def calm_for_ms(self, calm: bool, at_ms: int) -> int:

@@ -1,17 +1,18 @@
 """The evaluator: a deterministic function from the sequence of closed 10 s buckets to alerts.
 
-Nothing else goes in: not the wall clock, not how buckets were grouped into calls, not the partition or the order of
-the entries. So a replay at any speed, a crash and a reload anywhere, and the offline backtest give the same alerts.
+Nothing else goes in but the rules, each with the bucket that it holds from: not the wall clock, not how buckets were
+grouped into calls, not the partition or the order of the entries. So a replay at any speed, a crash and a reload anywhere,
+and the offline backtest give the same alerts.
 
 Examples:
-    >>> evaluator = Evaluator(DetectionConfig())
+    >>> evaluator = Evaluator(Settings())
     >>> entry = Entry("t1", "negative", ("all",), "", 0, 0)
     >>> evaluator.advance(20_000, [(0, [entry])])
     []
     >>> changes = evaluator.take_changes()
-    >>> sorted(changes.series), changes.texts
+    >>> sorted(changes.detectors), changes.texts
     (['all'], {0: ['t1']})
-    >>> again = Evaluator(DetectionConfig(), EvaluatorState().after(changes))
+    >>> again = Evaluator(Settings(), state=EvaluatorState().after(changes))
     >>> again.closed_until_ms
     20000
     >>> again.advance(20_000, [(0, [entry])])
@@ -26,23 +27,33 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from streamwatch.alerting.series import Series, SeriesState
+from streamwatch.alerting.adoption import Published
+from streamwatch.alerting.incident import Incident
+from streamwatch.alerting.incidents import Incidents
+from streamwatch.alerting.roster import Roster
+from streamwatch.alerting.series import DetectorState, EvidenceState, Series, SeriesState
 from streamwatch.alerting.texts import Texts
 from streamwatch.alerting.transition import Changes, EvaluatorState, Transition
 from streamwatch.alerting.voices import Voice, voices
+from streamwatch.alerting.watch import Event
 from streamwatch.config import Settings
 from streamwatch.detection.settings import DetectionConfig
-from streamwatch.detection.volume import FORGOTTEN_MS
 from streamwatch.errors import StaleState
+from streamwatch.rules.history import RuleHistory
+from streamwatch.rules.rule_set import RuleSet, default_rules
 from streamwatch.timeline import DAY_MS, MINUTE_MS, bucket_start
 from streamwatch.trends.entry import Entry
 
 log = logging.getLogger(__name__)
 
-VERSION = 1
+VERSION = 2
 """Of the state's layout. A state of another version is refused, and rebuilt from `classified`."""
 TICK_MS = MINUTE_MS
-"""How often a firing series is asked whether it is calm."""
+"""How often a series in an episode is asked whether it fires now, or is calm."""
+FORGOTTEN_MS = 14 * DAY_MS
+"""A series that was silent for longer makes room."""
+SPECIFIC = ("ticker:", "entity:", "topic:", "source:")
+"""Of series that cross in one bucket, the most specific names the incident."""
 
 
 class Header(msgspec.Struct, array_like=True):
@@ -51,17 +62,39 @@ class Header(msgspec.Struct, array_like=True):
     version: int = VERSION
     closed_until_ms: int = -1
     full: bool = False
+    roster: Roster = msgspec.field(default_factory=Roster)
+    incidents: list[Incident] = []
 
 
 class Evaluator:
-    """Tests every series. `state` is what the store kept, None for the first start."""
+    """Tests every series.
 
-    def __init__(self, settings: Settings | DetectionConfig, state: EvaluatorState | None = None) -> None:
-        self.config = DetectionConfig.of(settings) if isinstance(settings, Settings) else settings
+    Args:
+        settings: of the deployment.
+        rules: which rules hold when; those of the settings where there are none.
+        state: what the store kept, None for the first start.
+        published: what the alert channel holds, so that an evaluator that lost its state goes on with what was told.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        rules: RuleHistory | None = None,
+        state: EvaluatorState | None = None,
+        published: Published | None = None,
+    ) -> None:
+        self.config = DetectionConfig.of(settings)
+        self._cap = settings.max_series
+        self._default = default_rules(settings)
+        self._history = rules or RuleHistory()
         kept = state or EvaluatorState()
         self._header = _read_header(kept.header)
+        self._rules = self._rules_at(max(self.closed_until_ms, 0))
         self._texts = Texts(self.config.text_horizon_ms, kept.texts)
-        self._series = {name: self._load(name, raw) for name, raw in sorted(kept.series.items())}
+        self._series = {name: self._load(name, kept) for name in sorted(kept.detectors)}
+        self._incidents = Incidents(
+            self._series, lambda: self._rules, self._header.incidents, published or Published({})
+        )
         self._changed: dict[str, None] = {}
 
     @property
@@ -72,7 +105,25 @@ class Evaluator:
     @property
     def firing(self) -> dict[str, list[str]]:
         """The series that are firing, with the ids of their episodes."""
-        return {name: [e.id for e in one.episodes.values()] for name, one in sorted(self._series.items()) if one.firing}
+        return {
+            name: [watch.episode.id for watch in one.watches if watch.firing and watch.episode]
+            for name, one in sorted(self._series.items())
+            if one.firing
+        }
+
+    @property
+    def series(self) -> dict[str, Series]:
+        """All series under watch, by name."""
+        return dict(sorted(self._series.items()))
+
+    @property
+    def open_alerts(self) -> set[str]:
+        """Ids of the incidents that are pending or firing."""
+        return {incident.id for incident in self._incidents.open}
+
+    def set_rules(self, history: RuleHistory) -> None:
+        """From now on these rules hold, each from its own bucket on; what is closed stays as it was decided."""
+        self._history = history
 
     def advance(self, closed_until_ms: int, buckets: Iterable[tuple[int, Sequence[Entry]]]) -> list[Transition]:
         """Evaluate the non-empty buckets (start, entries) that closed, in time order; those not given were empty.
@@ -84,15 +135,24 @@ class Evaluator:
         transitions: list[Transition] = []
         for start_ms, entries in closed:
             transitions += self._pass_time(start_ms)
+            self._govern(start_ms)
             transitions += self._count(start_ms, entries)
         return transitions + self._pass_time(closed_until_ms)
 
     def take_changes(self) -> Changes:
         """What must be persisted since the last call."""
-        series = {name: self._dump(name) for name in sorted(self._changed)}
+        states = {name: self._series[name].state if name in self._series else None for name in sorted(self._changed)}
         self._changed = {}
         texts, dropped_hours = self._texts.take_changes()
-        return Changes(series, texts, dropped_hours, msgspec.msgpack.encode(self._header))
+        self._header.incidents = self._incidents.open
+        encode = msgspec.msgpack.encode
+        return Changes(
+            {name: encode(state.detectors) if state else None for name, state in states.items()},
+            {name: encode(state.evidence) if state else None for name, state in states.items()},
+            texts,
+            dropped_hours,
+            encode(self._header),
+        )
 
     def _check(self, closed_until_ms: int, starts_ms: list[int]) -> None:
         at_ms = self.closed_until_ms
@@ -105,21 +165,42 @@ class Evaluator:
                 raise ValueError(f"bucket {start_ms} is no closed bucket: closed until {closed_until_ms}")
             at_ms = start_ms + self.config.bucket_ms
 
+    # -- time
+
     def _pass_time(self, until_ms: int) -> list[Transition]:
-        """Tick the firing series at every boundary after the last one up to `until_ms`."""
-        ended: list[Transition] = []
+        """Tick the series in an episode at every boundary after the last one up to `until_ms`."""
+        told: list[Transition] = []
         tick_ms = bucket_start(self.closed_until_ms, TICK_MS) + TICK_MS
-        firing = [one for _, one in sorted(self._series.items()) if one.firing]
-        while firing and tick_ms <= until_ms:
-            for one in firing:
-                ended += one.tick(tick_ms)
+        busy = [one for _, one in sorted(self._series.items()) if one.busy]
+        while busy and tick_ms <= until_ms:
+            for one in busy:
                 self._changed[one.name] = None
-            firing = [one for one in firing if one.firing]
+                told += self._tell(one.tick(tick_ms))
+            busy = [one for one in busy if one.busy]
             tick_ms += TICK_MS
         if bucket_start(until_ms, DAY_MS) > self.closed_until_ms:
             self._forget_silent(bucket_start(until_ms, DAY_MS))
+        if self._header.roster.closes(until_ms):
+            self._close_hour(until_ms)
         self._header.closed_until_ms = until_ms
-        return ended
+        return told
+
+    def _tell(self, events: Iterable[Event]) -> list[Transition]:
+        return [told for event in events if (told := self._incidents.take(event)) is not None]
+
+    def _rules_at(self, bucket_ms: int) -> RuleSet:
+        return self._history.at(bucket_ms) or self._default
+
+    def _govern(self, start_ms: int) -> None:
+        """Put the rules into force that hold from this bucket on."""
+        rules = self._rules_at(start_ms)
+        if rules == self._rules:
+            return
+        self._rules = rules
+        for one in self._series.values():
+            one.govern(rules)
+
+    # -- documents
 
     def _count(self, start_ms: int, entries: Sequence[Entry]) -> list[Transition]:
         heard: dict[str, list[Voice]] = defaultdict(list)
@@ -129,17 +210,24 @@ class Evaluator:
                     heard[name].append(voice)
             else:
                 self._amplify(voice)
-        begun: list[Transition] = []
-        for name in sorted(heard):
-            one = self._watched(name)
-            if one is not None:
-                one.count(start_ms, heard[name])
-                self._changed[name] = None
-                if self._may_fire(one, heard[name]):
-                    begun += one.fire(start_ms)
-        return begun
+        counted = [one for name in sorted(heard) if (one := self._hear(name, start_ms, heard[name])) is not None]
+        self._header.roster.trim()
+        crossing = [one for one in counted if self._may_fire(one, heard[one.name])]
+        told: list[Transition] = []
+        for one in sorted(crossing, key=_specific):
+            told += self._tell(one.test(start_ms))
+        return told
 
-    def _may_fire(self, one: Series, heard: list[Voice]) -> bool:
+    def _hear(self, name: str, start_ms: int, heard: Sequence[Voice]) -> Series | None:
+        """Count the voices of a series, if it is watched."""
+        self._header.roster.hear(name, len(heard), start_ms)
+        one = self._watched(name)
+        if one is not None:
+            one.count(start_ms, heard)
+            self._changed[name] = None
+        return one
+
+    def _may_fire(self, one: Series, heard: Iterable[Voice]) -> bool:
         """Only negatives move a test towards its threshold, and a source that is the whole stream adds nothing."""
         whole = self._series.get("all")
         return any(voice.negative for voice in heard) and (whole is None or not one.echoes(whole))
@@ -150,42 +238,59 @@ class Evaluator:
             if one is not None and one.witnesses.amplify(voice.text_hash, voice.copies):
                 self._changed[name] = None
 
+    # -- which series
+
     def _watched(self, name: str) -> Series | None:
-        """The series of that name, while there is room under the cap: first to appear, ties by name."""
+        """The series of that name, while there is room under the cap."""
         one = self._series.get(name)
         if one is not None:
             return one
-        if len(self._series) >= self.config.max_series:
+        if not self._header.roster.admits(name, len(self._series), self._cap):
             self._say_full(name)
             return None
-        one = self._series[name] = Series(name, self.config)
+        one = self._series[name] = Series(name, self.config, self._rules)
         return one
 
     def _say_full(self, name: str) -> None:
         if not self._header.full:
-            log.warning("max_series=%d reached: %s and later new series are not tested", self.config.max_series, name)
+            log.warning(
+                "max_series=%d reached: %s is not tested; each hour the series with most documents are chosen",
+                self._cap, name,
+            )  # fmt: skip
             self._header.full = True
+
+    def _close_hour(self, at_ms: int) -> None:
+        """Under the cap the series with most documents stay."""
+        staying = {name for name, one in self._series.items() if one.busy}
+        for name in self._header.roster.close_hour(at_ms, self._cap, self._series.keys(), staying):
+            self._drop(name)
 
     def _forget_silent(self, day_ms: int) -> None:
         """At midnight, series that were silent for long make room."""
-        for name in [n for n, one in self._series.items() if not one.firing and day_ms - one.last_ms > FORGOTTEN_MS]:
-            del self._series[name]
-            self._changed[name] = None
+        for name in [n for n, one in self._series.items() if not one.busy and day_ms - one.last_ms > FORGOTTEN_MS]:
+            self._drop(name)
 
-    def _load(self, name: str, raw: bytes) -> Series:
-        return Series(name, self.config, msgspec.msgpack.decode(raw, type=SeriesState))
+    def _drop(self, name: str) -> None:
+        del self._series[name]
+        self._changed[name] = None
 
-    def _dump(self, name: str) -> bytes | None:
-        one = self._series.get(name)
-        return msgspec.msgpack.encode(one.state) if one is not None else None
+    def _load(self, name: str, kept: EvaluatorState) -> Series:
+        decode = msgspec.msgpack.decode
+        state = SeriesState(
+            decode(kept.detectors[name], type=DetectorState), decode(kept.evidence[name], type=EvidenceState)
+        )
+        return Series(name, self.config, self._rules, state)
+
+
+def _specific(one: Series) -> tuple[int, str]:
+    kinds = [i for i, prefix in enumerate(SPECIFIC) if one.name.startswith(prefix)]
+    return (kinds[0] if kinds else len(SPECIFIC), one.name)
 
 
 def _read_header(raw: bytes) -> Header:
     if not raw:
         return Header()
-    header = msgspec.msgpack.decode(raw, type=Header)
-    if header.version != VERSION:
-        raise StaleState(
-            f"evaluator state of version {header.version}, expected {VERSION}: rebuild it from `classified`"
-        )
-    return header
+    version = msgspec.msgpack.decode(raw)[0]
+    if version != VERSION:
+        raise StaleState(f"evaluator state of version {version}, expected {VERSION}: rebuild it from `classified`")
+    return msgspec.msgpack.decode(raw, type=Header)

@@ -4,7 +4,8 @@ Safety is a compare-and-set on the last closed bucket, with the transition and i
 only keeps two workers from doing the same work.
 
     sw:{eval}:head       hash   closed (ms), epoch, header, missed
-    sw:{eval}:series     hash   one blob a series
+    sw:{eval}:series     hash   what the tests of a series remember, 1 KB at most each
+    sw:{eval}:evidence   hash   what an alert of the series would show, and its episodes
     sw:{eval}:texts:<h>  set    hashes of texts counted in that hour; sw:{eval}:hours names the hours
     sw:{eval}:evaluated  hash   entries evaluated of each recent bucket: a later one there was missed
     sw:{eval}:outbox     list   alerts to send
@@ -67,15 +68,17 @@ class AlertStore:
         """
         with answering():
             head = await self._redis.hgetall(self._head)
-            series = await self._redis.hgetall(f"{self._base}series")
+            detectors = await self._redis.hgetall(f"{self._base}series")
+            evidence = await self._redis.hgetall(f"{self._base}evidence")
             hours = sorted(int(h) for h in await self._redis.smembers(f"{self._base}hours"))
             texts = [await self._redis.smembers(f"{self._base}texts:{hour}") for hour in hours]
         self.epoch = head.get(b"epoch", b"").decode()
         if not self.epoch:
             # Begun at once: from here on a wipe is seen, also one before the first step is committed.
-            await self.commit(-1, -1, Changes({}, {}, [], b""), [], {})
+            await self.commit(-1, -1, Changes({}, {}, {}, [], b""), [], {})
         return EvaluatorState(
-            series={name.decode(): raw for name, raw in series.items()},
+            detectors={name.decode(): raw for name, raw in detectors.items()},
+            evidence={name.decode(): raw for name, raw in evidence.items()},
             texts={hour: [h.decode() for h in hashes] for hour, hashes in zip(hours, texts, strict=True)},
             header=head.get(b"header", b""),
         )
@@ -140,11 +143,11 @@ class AlertStore:
         evaluated: Mapping[int, int],
     ) -> None:
         """Write one step. Raises `StaleState` when Redis does not stand at `expected_closed_ms`."""
-        kept = {name: raw for name, raw in changes.series.items() if raw is not None}
+        kept = {name: raw for name, raw in changes.detectors.items() if raw is not None}
         epoch = self.epoch or uuid4().hex[:12]
         step = {
             "series": list(kept),
-            "dropped": [name for name in changes.series if name not in kept],
+            "dropped": [name for name in changes.detectors if name not in kept],
             "texts": [
                 [hour, *hashes[i : i + MAX_ARGUMENTS]]
                 for hour, hashes in changes.texts.items()
@@ -156,7 +159,7 @@ class AlertStore:
         }
         arguments: list[Any] = [
             self._base, expected_closed_ms, self.epoch, closed_ms, epoch, changes.header, msgspec.json.encode(step),
-            *kept.values(), *map(encode, alerts),
+            *kept.values(), *(changes.evidence[name] for name in kept), *map(encode, alerts),
         ]  # fmt: skip
         with answering():
             verdict = await self._commit(keys=[self._head], args=arguments)

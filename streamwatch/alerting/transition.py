@@ -34,11 +34,12 @@ class Transition(Record, frozen=True, kw_only=True):
 class Changes(msgspec.Struct, frozen=True):
     """What the store must write, in one step with the transitions, to continue from here.
 
-    `series` has None where a series is dropped; `texts` are new hashes by hour (start, ms); `header` is small and
-    always there.
+    `detectors` and `evidence` are a series' two states, None where it is dropped; `texts` are new hashes by hour (start,
+    ms); `header` is always there.
     """
 
-    series: dict[str, bytes | None]
+    detectors: dict[str, bytes | None]
+    evidence: dict[str, bytes | None]
     texts: dict[int, list[str]]
     dropped_hours: list[int]
     header: bytes
@@ -47,15 +48,21 @@ class Changes(msgspec.Struct, frozen=True):
 class EvaluatorState(msgspec.Struct, frozen=True):
     """What the store kept: the sum of all changes."""
 
-    series: dict[str, bytes] = {}
+    detectors: dict[str, bytes] = {}
+    evidence: dict[str, bytes] = {}
     texts: dict[int, list[str]] = {}
     header: bytes = b""
 
     def after(self, changes: Changes) -> "EvaluatorState":
         """This state with `changes` applied: what a store does, for tests and for memory."""
-        series = {name: raw for name, raw in (self.series | changes.series).items() if raw is not None}
         hours = set(self.texts) | set(changes.texts)
         texts = {hour: [*self.texts.get(hour, ()), *changes.texts.get(hour, ())] for hour in hours}
         for hour in changes.dropped_hours:
             texts.pop(hour, None)
-        return EvaluatorState(series, texts, changes.header)
+        return EvaluatorState(
+            _merged(self.detectors, changes.detectors), _merged(self.evidence, changes.evidence), texts, changes.header
+        )
+
+
+def _merged(kept: dict[str, bytes], changed: dict[str, bytes | None]) -> dict[str, bytes]:
+    return {name: raw for name, raw in (kept | changed).items() if raw is not None}

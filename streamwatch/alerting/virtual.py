@@ -21,7 +21,7 @@ from streamwatch.trends.entry import Entry, series_of
 
 
 class VirtualTime:
-    """Feeds documents in the order of the log; `evaluator` may be given to go on from a kept state."""
+    """Feeds documents in the order of the log; `evaluator` may be given, with rules or to go on from a kept state."""
 
     def __init__(self, settings: Settings, evaluator: Evaluator | None = None) -> None:
         self.evaluator = evaluator or Evaluator(settings)
@@ -73,4 +73,5 @@ def entry_of(record: Classified) -> Entry:
         record.author_hash,
         record.source_partition,
         record.source_offset,
+        record.signature,
     )

@@ -50,7 +50,9 @@ def voices(entries: Iterable[Entry]) -> list[Voice]:
 def _voice(copies: list[Entry]) -> Voice:
     if len(copies) == 1:
         one = copies[0]
-        return Voice(one.text_hash, one.sentiment, one.series, one.author_hash, one.partition, one.offset, 1)
+        return Voice(
+            one.text_hash, one.sentiment, one.series, one.author_hash, one.partition, one.offset, 1, one.signature
+        )
     first = min(copies, key=lambda e: (e.author_hash == "", e.author_hash, e.partition, e.offset))
     named = {name for entry in copies for name in entry.series}
     return Voice(
@@ -61,6 +63,7 @@ def _voice(copies: list[Entry]) -> Voice:
         first.partition,
         first.offset,
         len(copies),
+        first.signature,
     )
 
 

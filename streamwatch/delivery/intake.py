@@ -24,6 +24,7 @@ from streamwatch.config import Settings
 from streamwatch.errors import RejectError
 from streamwatch.records import Classified, DeadLetter, Document, Given, Outcome, Prediction
 from streamwatch.text.clean import model_text, stored_text, text_hash
+from streamwatch.text.signature import signature
 from streamwatch.timeline import format_rfc3339, parse_rfc3339, to_ms
 
 RAW_BYTES_KEPT = 65_536
@@ -49,6 +50,7 @@ class Content(NamedTuple):
     published_ms: int
     text: str
     text_hash: str
+    signature: int
     source: str
     author_hash: str
     entities: tuple[str, ...]
@@ -81,6 +83,7 @@ def prepare(source: SourceRecord, settings: Settings) -> Work:
         published_ms=published_ms,
         text=stored,
         text_hash=text_hash(text),
+        signature=signature(text),
         source=document.source or source.channel,
         author_hash=text_hash(document.author) if document.author else "",
         entities=tuple(dict.fromkeys(document.entities)),

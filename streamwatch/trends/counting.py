@@ -181,5 +181,13 @@ class _Counting:
         record = item.record
         detection_ms = max(record.published_ms, item.arrival_ms - self._lateness_ms)
         self._delta.entries[bucket_start(detection_ms, BUCKET_MS)].append(
-            Entry(record.text_hash, record.counted_sentiment, series, record.author_hash, self._partition, item.offset)
+            Entry(
+                record.text_hash,
+                record.counted_sentiment,
+                series,
+                record.author_hash,
+                self._partition,
+                item.offset,
+                record.signature,
+            )
         )

@@ -28,6 +28,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
     author_hash: str
     partition: int
     offset: int
+    signature: int = 0
 
 
 def entity_series(entity: str) -> str:
