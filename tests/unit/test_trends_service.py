@@ -6,15 +6,19 @@ from typing import Any
 
 import pytest
 from aiokafka import TopicPartition
+from redis.asyncio import Redis
 
 from streamwatch.agents.context import Context
 from streamwatch.agents.services import Services
-from streamwatch.agents.trends import TrendWriter
+from streamwatch.agents.trends import RETENTION_S, TrendWriter
 from streamwatch.codec import encode
 from streamwatch.config import Settings
 from streamwatch.errors import RecreatedChannel, StaleState
 from streamwatch.records import Classified
 from streamwatch.testing.memory_store import MemoryStore
+from streamwatch.timeline import DAY_MS
+from streamwatch.trends.levels import LEVELS
+from streamwatch.trends.store import RedisStore
 from streamwatch.trends.writer import PartitionWriter
 
 TP = TopicPartition("classified", 0)
@@ -105,6 +109,24 @@ def test_a_log_shorter_than_what_was_counted_of_it_ends_the_worker() -> None:
         service = assigned(FakeOffsets(end=2), store)
         with pytest.raises(RecreatedChannel, match="streamwatch channels reset"):
             await service._reload(TP, service._writers[TP])
+
+    asyncio.run(check())
+
+
+def test_old_windows_go_by_how_far_event_time_was_evaluated_not_by_the_clock(redis_settings: Settings) -> None:
+    async def check() -> None:
+        async with Redis.from_url(redis_settings.redis) as client:
+            service = assigned(FakeOffsets(end=5), MemoryStore())
+            service._settings, service._context = redis_settings, SimpleNamespace(redis=client)  # type: ignore[assignment]
+            store = service._stores[TP] = RedisStore(client, redis_settings.prefix, 0)
+            await PartitionWriter(store, redis_settings).take([(0, _record(0))])
+            closed_ms, levels = 1_700_000_000_000 + 4 * DAY_MS, []
+            for closed in (b"-1", closed_ms, closed_ms + 5 * DAY_MS):
+                await client.hset(f"{redis_settings.prefix}sw:{{eval}}:head", "closed", closed)  # type: ignore[arg-type,misc]
+                service._last_retention -= RETENTION_S + 1
+                await service._drop_old()
+                levels.append([level.name for level in LEVELS if await client.exists(store.keys.days(level))])
+            assert levels == [["fine", "minute", "hour", "day"], ["minute", "hour", "day"], ["hour", "day"]]
 
     asyncio.run(check())
 
