@@ -72,14 +72,17 @@ call('HSET', state, 'applied', tostring(batch.applied), 'epoch', batch.epoch)
 for channel, blob in pairs(batch.sources) do call('HSET', state, 's:' .. channel, blob) end
 for name, n in pairs(batch.totals) do call('HINCRBY', state, 't:' .. name, n) end
 
-local names, refused = {}, 0                    -- names[i] is false where series i has no place in its day
+local names, refused, n_series = {}, 0, {}      -- names[i] is false where series i has no place in its day
 for i, s in ipairs(batch.series) do             -- {day, series, n, places}, by first appearance in the log
   local key = prefix .. 's:' .. s[1]
+  local n = n_series[s[1]] or call('SCARD', key)
   names[i] = s[2]
-  if call('SADD', key, s[2]) == 1 and call('SCARD', key) > s[4] then
-    call('SREM', key, s[2])
+  if n < s[4] then
+    n = n + call('SADD', key, s[2])
+  elseif call('SISMEMBER', key, s[2]) == 0 then
     names[i], refused = false, refused + s[3]
   end
+  n_series[s[1]] = n
 end
 if refused > 0 then call('HINCRBY', state, 't:series_refused', refused) end
 for _, d in ipairs(batch.days) do call('ZADD', prefix .. 'days:' .. d[1], d[2], d[2]) end
