@@ -54,6 +54,10 @@ class DecisionLog:
         """Fold everything that was in the channel when this was called. Raises `BrokerUnavailable`, `KafkaError`."""
         async with self._reading:
             end = (await self._offsets.end_offsets([self._partition]))[self._partition]
+            if end < await self._consumer.position(self._partition):
+                # A broker that has just come back may say so for a moment. Of a channel that was made anew, a start of the
+                # worker reads all; to fold it here would take a history with holes for the whole.
+                raise BrokerUnavailable(f"{self._partition.topic} ends at {end}, before what was read of it")
             silent_s = 0.0
             while await self._consumer.position(self._partition) < end:
                 n = await self._fold_some()

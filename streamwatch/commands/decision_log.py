@@ -9,12 +9,12 @@ from kafka.errors import KafkaError
 
 from streamwatch import broker
 from streamwatch.channels import channel
-from streamwatch.codec import encode
+from streamwatch.codec import decode, encode
 from streamwatch.commands.channel_log import records
 from streamwatch.config import Settings
 from streamwatch.decisions.keyed import key_of
 from streamwatch.decisions.view import Decisions
-from streamwatch.errors import BrokerUnavailable, RejectError, RetryError
+from streamwatch.errors import BrokerUnavailable, ConfigError, RejectError, RetryError
 from streamwatch.records import AnyDecision
 
 SEND_S = 30
@@ -50,11 +50,19 @@ def read_decisions(settings: Settings) -> Decisions:
 
 
 def publish(settings: Settings, decision: AnyDecision) -> None:
-    """Write one decision and wait until all replicas have it. Raises `BrokerUnavailable`."""
+    """Write one decision and wait until all replicas have it.
+
+    Raises `ConfigError` for one that nobody could read again (made by nobody, too long a comment), `BrokerUnavailable`.
+    """
+    value = encode(decision)
+    try:
+        decode(value, AnyDecision)  # type: ignore[arg-type]
+    except RejectError as error:
+        raise ConfigError(f"not written: {error.detail}") from error
     sender = broker.producer(settings)
     try:
         topic = channel(settings, "decisions")
-        sender.send(topic, key=key_of(decision).encode(), value=encode(decision)).get(SEND_S)
+        sender.send(topic, key=key_of(decision).encode(), value=value).get(SEND_S)
     except KafkaError as error:
         raise BrokerUnavailable(f"the decision was not written: {error}") from error
     finally:

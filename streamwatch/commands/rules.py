@@ -15,7 +15,7 @@ from streamwatch.rules.faults import RulesError
 from streamwatch.rules.reading import EXAMPLE, read_rules
 from streamwatch.rules.rule import KINDS
 from streamwatch.rules.rule_set import RuleSet, default_rules
-from streamwatch.rules.watched_file import rules_file
+from streamwatch.rules.watched_file import read_file, rules_file
 from streamwatch.rules.writing import write_rules
 from streamwatch.text.clean import normalise
 from streamwatch.timeline import format_rfc3339, to_ms
@@ -40,7 +40,7 @@ def check(file: Path, series: tuple[str, ...], as_json: bool) -> None:
     """
     settings = load()
     try:
-        found = read_rules(file.read_bytes(), settings, str(file))
+        found = read_rules(read_file(file), settings, str(file))
     except OSError as error:
         raise ConfigError(f"{file}: cannot be read ({error.strerror})") from error
     except RulesError as error:

@@ -6,7 +6,7 @@ from streamwatch.config import Settings
 from streamwatch.doctor.finding import Finding, fail, ok
 from streamwatch.rules.faults import RulesError
 from streamwatch.rules.reading import read_rules
-from streamwatch.rules.watched_file import rules_file
+from streamwatch.rules.watched_file import read_file, rules_file
 
 
 def check_rules(settings: Settings) -> Iterator[Finding]:
@@ -16,7 +16,7 @@ def check_rules(settings: Settings) -> Iterator[Finding]:
         yield ok("rules", f"no file: one rule, {settings.false_alarms_per_week:g} false alarms a week over all series")
         return
     try:
-        found = read_rules(file.path.read_bytes(), settings, str(file.path))
+        found = read_rules(read_file(file.path), settings, str(file.path))
     except OSError as error:
         yield fail(
             "rules", f"{file.path}: cannot be read ({error.strerror})", "set STREAMWATCH_RULES to a file that is"

@@ -19,6 +19,7 @@ from streamwatch.rules.durations import format_duration, parse_duration
 from streamwatch.rules.faults import Fault, Faults, collected, did_you_mean, shown
 from streamwatch.rules.glob import ANY
 from streamwatch.rules.yaml_tree import Mapping, Node, Scalar, Sequence
+from streamwatch.trends.entry import entity_series
 
 Reader = Callable[[Node], Any]
 
@@ -153,13 +154,18 @@ def several(read_one: Reader, *, least: int = 1) -> Reader:
 
 
 def pattern(node: Node) -> str:
-    """A pattern that can match a series."""
+    """A pattern that can match a series: of a kind that there is, and written as series of that kind are."""
     value = text(node)
-    kind, colon, _ = value.partition(":")
-    if ANY in kind or value == "all" or (colon and kind in SERIES_KINDS[1:]):
+    kind, colon, name = value.partition(":")
+    if ANY in kind or value == "all":
         return value
-    known = did_you_mean(kind, SERIES_KINDS)
-    raise Fault(node.line, f"no series is called {shown(value)}:{known}")
+    if kind not in SERIES_KINDS or kind == "all":
+        raise Fault(node.line, f"no series is called {shown(value)}:{did_you_mean(kind, SERIES_KINDS)}")
+    if not colon:
+        raise Fault(node.line, f"{shown(value)} is a kind of series: `{kind}:*` is all of them")
+    if kind in ("ticker", "entity") and ANY not in name and entity_series(name) != value:
+        raise Fault(node.line, f"no series is called {shown(value)}: what is written so is `{entity_series(name)}`")
+    return value
 
 
 def mapping(keys: dict[str, Reader], what: str) -> Reader:

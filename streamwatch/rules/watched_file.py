@@ -67,7 +67,7 @@ class RulesFile:
     def _look(self) -> None:
         """Read the file; `_seen` is a hash of what is there, or of why nothing is."""
         try:
-            self._raw, self._missing = self._read(), ""
+            self._raw, self._missing = read_file(self.path), ""
         except OSError as error:
             self._raw, self._missing = b"", f"{self.path}: cannot be read ({error.strerror})"
         self._seen = sha256(self._raw + self._missing.encode()).hexdigest()
@@ -88,10 +88,14 @@ class RulesFile:
         self.current = found
         return found
 
-    def _read(self) -> bytes:
-        """One byte more than is taken, so that an endless file is refused and not read to its end."""
-        with self.path.open("rb") as file:
-            return file.read(MAX_FILE_BYTES + 1)
+
+def read_file(path: Path) -> bytes:
+    """The content, or one byte more than is taken of it: an endless file is refused and not read to its end.
+
+    Raises `OSError`.
+    """
+    with path.open("rb") as file:
+        return file.read(MAX_FILE_BYTES + 1)
 
 
 def rules_file(settings: Settings) -> RulesFile | None:

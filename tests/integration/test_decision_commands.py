@@ -121,6 +121,8 @@ def test_what_people_say_stands_beside_each_alert(commands: Commands) -> None:
     [
         (("alerts", "ack", "ffff"), "no alert 'ffff': streamwatch alerts list names them"),
         (("alerts", "verdict", "8c", "true"), "2 alerts begin with '8c': 8c1f0d2b, 8c200000"),
+        (("alerts", "ack", "8c1f", "--by", ""), "not written: Expected `str` of length >= 1 - at `$.made_by`"),
+        (("alerts", "verdict", "91", "true", "--comment", "x" * 2001), "not written: Expected `str` of length <= 2000"),
         (("silences", "expire", "ffff"), "no silence 'ffff': streamwatch silences list names them"),
         (("silences", "add", "--for", "1h", "--comment", "x"), "a silence that asks nothing would hide every alert"),
         (("silences", "add", "--series", "all", "--comment", "x"), "say how long it lasts by --for, or when it ends"),
@@ -129,7 +131,7 @@ def test_what_people_say_stands_beside_each_alert(commands: Commands) -> None:
             "a silence until 2001-01-01T00:00:00Z is over before it begins",
         ),
     ],
-    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+    ids=lambda value: " ".join(value)[:60] if isinstance(value, tuple) else "",
 )
 def test_what_makes_no_sense_is_one_line_and_writes_nothing(
     commands: Commands, arguments: tuple[str, ...], why: str
