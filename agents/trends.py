@@ -24,7 +24,7 @@ from streamwatch.records import Classified
 from streamwatch.trends.levels import retentions_ms
 from streamwatch.trends.retention import Retention
 from streamwatch.trends.store import RedisStore
-from streamwatch.trends.writer import PartitionWriter
+from streamwatch.trends.writer import PartitionWriter, bites
 
 MAX_RECORDS = 2000
 """Records of one read: one script call of 20 ms, of 90 where each document stands alone in its buckets; larger ones save nothing
@@ -137,7 +137,8 @@ class TrendWriter(ConsumerRebalanceListener):
             return
         try:
             if await self._continues(tp, writer, batch[0][0]):
-                await writer.take(batch)
+                for some in bites(batch):
+                    await writer.take(some)
         except StaleState as error:
             log.info("%s: reading it again", error)
             await self._reload(tp, writer)

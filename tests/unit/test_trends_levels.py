@@ -18,7 +18,7 @@ from streamwatch.trends.distinct import split
 from streamwatch.trends.levels import DAY, FINE, LEVELS, coarsest_dividing, retentions_ms
 from streamwatch.trends.sketch import K, estimate, hash32, sketch, union
 from streamwatch.trends.sliding import slide
-from streamwatch.trends.writer import PartitionWriter
+from streamwatch.trends.writer import MOST_PLACES, PartitionWriter, bites
 
 SETTINGS = Settings()
 START_MS = 1_700_000_000_000
@@ -196,6 +196,15 @@ def test_documents_out_of_order_give_the_windows_of_the_sorted_ones() -> None:
     shuffled = [document(n, ms) for n, ms in enumerate(dates)]
     in_order = [document(n, ms) for n, ms in enumerate(sorted(dates))]
     assert applied(shuffled).levels == applied(in_order).levels
+
+
+@given(st.lists(st.integers(0, 64), max_size=600))
+def test_bites_are_the_whole_log_in_order_and_none_is_too_long(n_entities: list[int]) -> None:
+    names = tuple(map(str, range(64)))
+    log = [(n, document(n, START_MS, entities=names[:some])) for n, some in enumerate(n_entities)]
+    parts = list(bites(log))
+    assert [item for part in parts for item in part] == log
+    assert all(part and sum(3 + len(record.entities) for _, record in part) <= MOST_PLACES for part in parts)
 
 
 def test_nothing_applied_is_no_window() -> None:
