@@ -6,27 +6,29 @@ which. A zombie can only repeat what was done, since every step is committed by 
 
 import asyncio
 import time
-from collections.abc import Sequence
-from typing import Any
 from uuid import uuid4
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from streamwatch.agents.context import Context, log
+from streamwatch.agents.decisions import DecisionLog
+from streamwatch.agents.evidence import EvidenceReader
 from streamwatch.agents.kafka import client_options
 from streamwatch.agents.offsets import GroupOffsets
 from streamwatch.agents.progress import SourceProgress
+from streamwatch.agents.rules import RulesKeeper
 from streamwatch.agents.sender import KafkaSender
+from streamwatch.alerting.adoption import Published, orphans
 from streamwatch.alerting.evaluator import Evaluator
-from streamwatch.alerting.evidence import complete
+from streamwatch.alerting.stalled import Stalls
 from streamwatch.alerting.store import AlertStore
-from streamwatch.alerting.transition import Reference, Transition
+from streamwatch.alerting.transition import Transition
 from streamwatch.channels import channel
 from streamwatch.codec import decode
 from streamwatch.config import BUCKET_MS
-from streamwatch.errors import BrokerUnavailable, RejectError, RetryError, StaleState
-from streamwatch.records import Alert, Classified
+from streamwatch.errors import RejectError, RetryError, StaleState
+from streamwatch.records import Alert
 from streamwatch.timeline import bucket_start
 
 LOOK_S = 0.2
@@ -40,7 +42,7 @@ STEP_ENTRIES = 50_000
 """Of one commit: an hour, and no more documents than fit into some tens of megabytes, so that catching up keeps its
 progress and its memory."""
 FORGET_S = 30.0
-EVIDENCE_S = 10.0
+STALLED_LOOK_S = 1.0
 EVIDENCE_BYTES = 128 * 1024
 """One read of evidence: some two hundred records, an hour of a busy series."""
 
@@ -59,18 +61,24 @@ class AlertService:
         )
         self._evaluator: Evaluator | None = None
         self._progress = SourceProgress(context, offsets, self._consumer)
-        self._published: dict[str, int] = {}
-        self._last_forget = time.monotonic()
+        self._evidence = EvidenceReader(context, offsets, self._consumer)
+        self._decisions = DecisionLog(context, offsets, sender)
+        self._rules = RulesKeeper(context, self._decisions)
+        self._published: dict[str, Alert] = {}
+        self._stalls = Stalls(context.settings.stalled_after_s * 1000)
+        self._last_forget = self._last_stall = time.monotonic()
 
     async def run(self) -> None:
         """Look, evaluate and send until cancelled."""
         await self._consumer.start()
         try:
             await self._progress.start()
+            await self._decisions.start()
             self._store = AlertStore(self._context.redis, self._settings.prefix, self._progress.n_partitions)
             while True:
                 await self._turn()
         finally:
+            await self._decisions.stop()
             await self._consumer.stop()
 
     async def _turn(self) -> None:
@@ -78,6 +86,7 @@ class AlertService:
             if await self._store.lease(self._token, LEASE_MS):
                 await self._advance()
                 await self._send()
+                await self._tell_stalls()
                 await self._tidy()
                 await self._wait(LOOK_S)
             else:
@@ -107,15 +116,30 @@ class AlertService:
         if mark is None:
             return
         until = bucket_start(mark, BUCKET_MS)
-        while evaluator.closed_until_ms < until and await self._store.lease(self._token, LEASE_MS):
+        while evaluator.closed_until_ms < until:
+            if not await self._store.lease(self._token, LEASE_MS):
+                return
             await self._step(evaluator, until)
+        await self._caught_up(evaluator)
+
+    async def _caught_up(self, evaluator: Evaluator) -> None:
+        """Everything that can be closed is: rules may change, and what nobody goes on with is ended."""
+        await self._rules.look(next_bucket_ms=max(evaluator.closed_until_ms, 0))
+        evaluator.set_rules(self._rules.history)
+        ended = orphans(self._published.values(), evaluator.open_alerts, evaluator.closed_until_ms)
+        for alert in ended:
+            await self._sender.alert(alert)
+            self._published[alert.id] = alert
 
     async def _loaded(self) -> Evaluator:
         """The evaluator, read anew where Redis does not stand where we do."""
         if self._evaluator is not None and await self._store.in_place(self._evaluator.closed_until_ms):
             return self._evaluator
-        self._evaluator = Evaluator(self._settings, await self._store.load())
+        rules = await self._rules.refresh()
         self._published = await self._read_published()
+        self._stalls = Stalls(self._settings.stalled_after_s * 1000, self._published.values())
+        state = await self._store.load()
+        self._evaluator = Evaluator(self._settings, rules, state, Published.of(self._published.values()))
         return self._evaluator
 
     # -- one step
@@ -129,51 +153,18 @@ class AlertService:
             buckets, until_ms = few, few[-1] + BUCKET_MS
         entries = await self._store.entries(buckets)
         transitions = evaluator.advance(until_ms, entries)
-        alerts = await self._completed([t for t in transitions if self._is_new(t)])
+        alerts = await self._evidence.completed([t for t in transitions if self._is_new(t)])
         evaluated = {bucket: len(found) for bucket, found in entries}
         await self._store.commit(before, until_ms, evaluator.take_changes(), alerts, evaluated)
         for alert in alerts:
+            self._published[alert.id] = alert
             log.warning("%s %s %s since %s", alert.state, alert.series, alert.kind, alert.onset.isoformat())
         await self._send()
 
     def _is_new(self, transition: Transition) -> bool:
         """Whether no revision at or above this one was sent. The channel is compacted: it may hold only the newest."""
-        return transition.alert.revision > self._published.get(transition.alert.id, 0)
-
-    async def _completed(self, transitions: Sequence[Transition]) -> list[Alert]:
-        if not transitions:
-            return []
-        documents = await self._read([ref for t in transitions for ref in t.refs])
-        return [complete(transition, documents) for transition in transitions]
-
-    async def _read(self, refs: Sequence[Reference]) -> dict[tuple[int, int], Classified]:
-        """The records of `classified` that `refs` point at; those that retention deleted are left out."""
-        name = channel(self._settings, "classified")
-        found: dict[tuple[int, int], Classified] = {}
-        for partition in sorted({ref.partition for ref in refs}):
-            tp = TopicPartition(name, partition)
-            offsets = sorted({ref.offset for ref in refs if ref.partition == partition})
-            for message in await self._read_partition(tp, offsets):
-                try:
-                    found[partition, message.offset] = decode(message.value or b"", Classified)
-                except RejectError as error:
-                    log.error("a record of `classified` is none of ours: %s", error)
-        return found
-
-    async def _read_partition(self, tp: TopicPartition, offsets: Sequence[int]) -> list[Any]:
-        """The messages at `offsets` (ascending). Evidence lies close together, so one fetch gives many of them."""
-        self._consumer.assign([tp])
-        start = (await self._consumer.beginning_offsets([tp]))[tp]
-        end = (await self._offsets.end_offsets([tp]))[tp]
-        wanted, messages = [offset for offset in offsets if start <= offset < end], []
-        while wanted:
-            self._consumer.seek(tp, wanted[0])
-            batch = (await self._consumer.getmany(tp, timeout_ms=int(EVIDENCE_S * 1000))).get(tp, [])
-            if not batch:
-                raise BrokerUnavailable(f"{tp.topic}/{tp.partition} does not give offset {wanted[0]}")
-            messages += [message for message in batch if message.offset in wanted]
-            wanted = [offset for offset in wanted if offset > batch[-1].offset]
-        return messages
+        sent = self._published.get(transition.alert.id)
+        return sent is None or transition.alert.revision > sent.revision
 
     # -- sending
 
@@ -183,12 +174,25 @@ class AlertService:
             await self._sender.alert(alert)
             await self._store.sent(raw)
 
-    async def _read_published(self) -> dict[str, int]:
+    async def _tell_stalls(self) -> None:
+        """Sources that are silent, and event time that does not move: by the wall clock, outside of detection."""
+        if not self._settings.stalled_after_s or time.monotonic() - self._last_stall < STALLED_LOOK_S:
+            return
+        self._last_stall = time.monotonic()
+        now_ms = int(time.time() * 1000)
+        for name, place, idle in self._progress.places():
+            alert = self._stalls.observe(name, place, now_ms, idle)
+            if alert is not None:
+                await self._sender.alert(alert)
+                self._stalls.told(alert)
+                log.warning("%s %s stalled", alert.state, alert.series)
+
+    async def _read_published(self) -> dict[str, Alert]:
         """The newest revision of each alert in the channel: none of it is sent again, however old our state is."""
         tp = TopicPartition(channel(self._settings, "alerts"), 0)
         end = (await self._offsets.end_offsets([tp]))[tp]
         start = (await self._consumer.beginning_offsets([tp]))[tp]
-        published: dict[str, int] = {}
+        published: dict[str, Alert] = {}
         self._consumer.assign([tp])
         self._consumer.seek(tp, start)
         position = start
@@ -197,9 +201,11 @@ class AlertService:
             for message in batches.get(tp, ()):
                 try:
                     alert = decode(message.value or b"", Alert)
-                    published[alert.id] = max(alert.revision, published.get(alert.id, 0))
                 except RejectError as error:
                     log.error("a record of `alerts` is none of ours: %s", error)
+                    continue
+                if alert.id not in published or alert.revision > published[alert.id].revision:
+                    published[alert.id] = alert
             position = await self._consumer.position(tp)
         return published
 

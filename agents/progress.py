@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
@@ -43,6 +43,9 @@ class SourceProgress:
         self._classified: list[TopicPartition] = []
         self._short_since: dict[TopicPartition, float] = {}
         self._replays: dict[str, tuple[Fences, float]] = {}
+        self._ends: dict[TopicPartition, int] = {}
+        self._mark: int | None = None
+        self._behind = False
 
     @property
     def n_partitions(self) -> int:
@@ -67,7 +70,19 @@ class SourceProgress:
         ends = await self._offsets.end_offsets(self._sources)
         self._check_recreated(states, ends)
         progress = [await self._progress(tp, states[tp.partition], ends[tp]) for tp in self._sources]
-        return watermark_ms(progress, self._settings.lateness_s * SECOND_MS)
+        self._ends, self._behind = ends, not all(one.caught_up for one in progress)
+        self._mark = watermark_ms(progress, self._settings.lateness_s * SECOND_MS)
+        return self._mark
+
+    def places(self) -> Iterator[tuple[str, tuple[int, ...], bool]]:
+        """Where each source channel and event time stood when the watermark was last asked for, and whether it is idle.
+
+        A channel that nobody has ever written to is idle; event time is while there is nothing to do.
+        """
+        for name in dict.fromkeys(tp.topic for tp in self._sources):
+            ends = tuple(self._ends.get(tp, 0) for tp in self._sources if tp.topic == name)
+            yield f"channel:{self._context.base_name(name)}", ends, not any(ends)
+        yield "watermark", (self._mark if self._mark is not None else -1,), not self._behind
 
     async def _states(self) -> list[PartitionState]:
         pipe = self._context.redis.pipeline(transaction=False)

@@ -12,9 +12,11 @@ Examples:
 from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
+import msgspec
+
 from streamwatch.alerting.watch import Event
 from streamwatch.records import Alert
-from streamwatch.timeline import HOUR_MS, to_ms
+from streamwatch.timeline import HOUR_MS, from_ms, to_ms
 
 EARLIER_MS = HOUR_MS
 """How much earlier than what was told an onset may be found now."""
@@ -66,3 +68,25 @@ class Published:
 
 def _covers(one: Known, onset_ms: int) -> bool:
     return one.onset_ms - EARLIER_MS <= onset_ms and (one.until_ms is None or onset_ms < one.until_ms)
+
+
+def orphans(newest: Iterable[Alert], open_: Collection[str], closed_until_ms: int) -> list[Alert]:
+    """The end of alerts that were told as pending or firing and that no evaluator goes on with: a rebuild from what is
+    left of the log has passed them, and their series is not in that episode. Call it when everything is evaluated.
+
+    One that is newer than what is evaluated is left alone: another evaluator told it.
+    """
+    return [
+        msgspec.structs.replace(
+            alert,
+            revision=alert.revision + 1,
+            state="resolved",
+            resolution="lost_history",
+            at=from_ms(closed_until_ms),
+        )
+        for alert in newest
+        if alert.kind != "stalled"
+        and alert.state != "resolved"
+        and alert.id not in open_
+        and to_ms(alert.at) <= closed_until_ms
+    ]

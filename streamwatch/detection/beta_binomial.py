@@ -18,7 +18,7 @@ Examples:
     0.0
 """
 
-from math import exp, lgamma, log, sqrt
+from math import lgamma, log, sqrt
 
 NEGLIGIBLE = 1e-9
 """A tail is summed until a term is this part of it."""

@@ -83,8 +83,6 @@ class ShareDetector:
 
     kind: AlertKind = "negative_share"
     version = "share-e-detector/1"
-    patience = 4
-    """Times `keep_firing` that calm must last: most incidents have an hour that looks usual, and go on."""
 
     def __init__(self, config: DetectionConfig, state: ShareState | None = None) -> None:
         self.config = config
