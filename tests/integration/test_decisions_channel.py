@@ -12,7 +12,7 @@ from streamwatch import channels
 from streamwatch.agents.context import Context
 from streamwatch.agents.decisions import DecisionLog
 from streamwatch.agents.offsets import GroupOffsets
-from streamwatch.agents.rules import RulesInForce
+from streamwatch.agents.rules_in_force import RulesInForce
 from streamwatch.agents.sender import KafkaSender
 from streamwatch.channels import channel
 from streamwatch.config import Settings
