@@ -3,7 +3,7 @@
 -- ARGV[1] the prefix; ARGV[2] the batch, msgpack:
 --   {expected_applied, expected_epoch, applied, epoch, sources, totals, series, days, cells, sketches,
 --    hashes, registers, entries, ids, forget}
--- Returns "ok", or "stale" when somebody else moved the state: then nothing was written.
+-- Returns how many documents times series had no place, or -1 when somebody else moved the state: then nothing was written.
 local K = 64                                    -- hashes of a sketch, as in sketch.py
 local prefix = ARGV[1]
 local batch = cmsgpack.unpack(ARGV[2])
@@ -12,7 +12,7 @@ local call, unpack, packed, unpacked = redis.call, unpack, cmsgpack.pack, cmsgpa
 
 local held = call('HMGET', state, 'applied', 'epoch')
 if (held[1] or '0') ~= tostring(batch.expected_applied) or (held[2] or '') ~= batch.expected_epoch then
-  return 'stale'
+  return -1
 end
 
 local function sum(a, b)                        -- of two packed cells
@@ -112,4 +112,4 @@ for _, i in ipairs(batch.ids) do                -- {"channel:generation", hashâ€
   call('SADD', prefix .. 'i:' .. i[1], unpack(i, 2))
 end
 for _, name in ipairs(batch.forget) do call('DEL', prefix .. name) end
-return 'ok'
+return refused

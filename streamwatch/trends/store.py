@@ -4,6 +4,7 @@ The script compares `applied` and `epoch` with what the writer believes and appl
 offsets live with the state, so a zombie, a failover or a wipe can make a writer wrong but never a count.
 """
 
+import logging
 from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib.resources import files
@@ -26,8 +27,15 @@ from streamwatch.trends.counting import (
 )
 from streamwatch.trends.keys import Keys
 
-_encoder = msgspec.json.Encoder()
+log = logging.getLogger(__name__)
+
 UNLIMITED = 2**31 - 1
+"""Series of a day where there is no cap."""
+_FULL = (
+    "partition %d: more than max_window_series=%d series in a day: new names have no windows (total series_refused). This is "
+    "said once"
+)
+_encoder = msgspec.json.Encoder()
 _encode_batch = msgspec.msgpack.Encoder().encode
 _decode_source = msgspec.json.Decoder(SourceState).decode
 
@@ -58,6 +66,7 @@ class RedisStore:
         self.keys = Keys(prefix, partition)
         self.partition = partition
         self._max_series = max_series
+        self._said_full = False
         self._apply = redis.register_script(script_text("apply.lua"))
 
     async def load(self) -> PartitionState:
@@ -105,9 +114,12 @@ class RedisStore:
             "forget": _forgotten(before, delta, horizon_ms),
         } | packed_gains(delta.gains, self._max_series)
         with answering():
-            verdict = await self._apply(keys=[self.keys.state], args=[self.keys.base, _encode_batch(batch)])
-        if verdict != b"ok":
+            n_refused = await self._apply(keys=[self.keys.state], args=[self.keys.base, _encode_batch(batch)])
+        if n_refused < 0:
             raise StaleState(f"partition {self.partition} is not at offset {before.applied} any more")
+        if n_refused and not self._said_full:
+            self._said_full = True
+            log.warning(_FULL, self.partition, self._max_series)
         return msgspec.structs.replace(after, epoch=epoch)
 
 

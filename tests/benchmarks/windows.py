@@ -8,7 +8,8 @@ fence, ids, windows, sketches, HyperLogLogs and the entries that detection waits
 
 - shared: 400 documents a second, so that thousands share a bucket;
 - alone: one every 10 s, so that none shares a 10 s bucket with another;
-- sparse: one every 61 s, so that none shares a minute either.
+- sparse: one every 61 s, so that none shares a minute either;
+- invented: as shared, but each names 64 entities that nobody named before (a twentieth as many documents).
 
 A core is the CPU time of this process (`time.process_time`) and of Redis (psutil) together. The rounds are interleaved
 with a pipelined loop of plain HINCRBY against the same Redis, so that a slow machine is seen: `redis-benchmark` is used
@@ -39,20 +40,20 @@ from streamwatch.embedded import RedisServer
 from streamwatch.records import SENTIMENTS, Classified, Label, Prediction, SentimentLabel
 from streamwatch.text.clean import text_hash
 from streamwatch.trends.store import RedisStore
-from streamwatch.trends.writer import PartitionWriter
+from streamwatch.trends.writer import PartitionWriter, bites
 
 START_MS = 1_700_000_000_000 - 1_700_000_000_000 % 86_400_000
-SPACINGS_MS = {"shared": 2.5, "alone": 10_000, "sparse": 61_000}
+SPACINGS_MS = {"shared": 2.5, "alone": 10_000, "sparse": 61_000, "invented": 2.5}
 N_PLAIN = 100_000
 
 
-def records(n: int, spacing_ms: float, seed: int) -> list[bytes]:
+def records(n: int, spacing_ms: float, seed: int, n_invented: int = 0) -> list[bytes]:
     """`n` records of `classified` as they come from Kafka."""
     draw = random.Random(seed)
-    return [encode(_record(offset, START_MS + int(offset * spacing_ms), draw)) for offset in range(n)]
+    return [encode(_record(offset, START_MS + int(offset * spacing_ms), draw, n_invented)) for offset in range(n)]
 
 
-def _record(offset: int, at_ms: int, draw: random.Random) -> Classified:
+def _record(offset: int, at_ms: int, draw: random.Random, n_invented: int) -> Classified:
     text = f"{offset} " + "".join(draw.choices("abcdefghij ", k=130))
     p = sorted(draw.random() for _ in range(2))
     shares = dict(zip(SENTIMENTS, (p[0], p[1] - p[0], 1 - p[1]), strict=True))
@@ -60,12 +61,18 @@ def _record(offset: int, at_ms: int, draw: random.Random) -> Classified:
     return Classified(
         outcome="classified", source_channel="social", source_partition=0, source_offset=offset, follows=offset - 1,
         observed_ms=at_ms, published_ms=at_ms, id=f"document-{offset}", text=text, text_hash=text_hash(text),
-        source="social", author_hash=text_hash(str(draw.randrange(50_000))), entities=(f"T{_letters(draw)}",),
+        source="social", author_hash=text_hash(str(draw.randrange(50_000))), entities=_names(offset, draw, n_invented),
         prediction=Prediction(
             topic=Label(label=f"topic {draw.randrange(20)}", p=0.8), model="none",
             sentiment=SentimentLabel(label=label, p=shares[label], probabilities=shares),
         ),
     )  # fmt: skip
+
+
+def _names(offset: int, draw: random.Random, n_invented: int) -> tuple[str, ...]:
+    if n_invented:
+        return tuple(f"invented {offset} {i}" for i in range(n_invented))
+    return (f"T{_letters(draw)}",)
 
 
 def _letters(draw: random.Random) -> str:
@@ -104,7 +111,9 @@ async def apply(url: str, name: str, raw: list[bytes], batch: int, cores: Cores,
             some = raw[start : start + batch]
             before = [decode(value, Classified) for value in some] if decoded else None
             with cores.measure():
-                await writer.take(list(enumerate(before or [decode(value, Classified) for value in some], start)))
+                log = list(enumerate(before or [decode(value, Classified) for value in some], start))
+                for part in bites(log):
+                    await writer.take(part)
         used = (await client.info("memory"))["used_memory"] - empty
         return {"bytes": used, "keys": await client.dbsize()}
 
@@ -146,7 +155,8 @@ def one_round(server: RedisServer, name: str, n: int, batch: int, seed: int, *, 
     """One scenario once."""
     assert server.pid is not None
     cores = Cores(server.pid)
-    raw = records(n, SPACINGS_MS[name], seed)
+    n, n_invented = (n // 20, 64) if name == "invented" else (n, 0)
+    raw = records(n, SPACINGS_MS[name], seed, n_invented)
     found = asyncio.run(apply(server.url, name, raw, batch, cores, decoded=decoded))
     return {
         "per_core": n / (cores.python_s + cores.redis_s),

@@ -333,6 +333,18 @@ def test_a_series_beyond_the_cap_of_its_day_is_refused_and_counted_however_the_l
         asyncio.run(check(cuts))
 
 
+def test_a_full_day_is_said_once(redis_settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
+    async def check() -> None:
+        async with Redis.from_url(redis_settings.redis) as client:
+            writer = writer_of(RedisStore(client, redis_settings.prefix, 0, 10))
+            for start in range(0, 60, 20):
+                records = [document(n, entities=(f"name{n}",)) for n in range(start, start + 20)]
+                await writer.take(numbered(records, start))
+
+    asyncio.run(check())
+    assert sum("max_window_series=10" in message for message in caplog.messages) == 1
+
+
 def test_redis_merges_sketches_as_python_does(redis_settings: Settings) -> None:
     async def check() -> None:
         async with Redis.from_url(redis_settings.redis) as client:
@@ -417,7 +429,7 @@ def test_entries_that_are_built_anew_are_not_forgotten_by_an_evaluator_from_befo
             writer = writer_of(RedisStore(client, redis_settings.prefix, 0))
             await writer.take(numbered([document(0)]))
             await alerts.load()
-            await alerts.commit(-1, later, Changes({}, {}, [], b"h"), [], {START_MS: 1})
+            await alerts.commit(-1, later, Changes({}, {}, {}, [], b"h"), [], {START_MS: 1})
             await client.flushall()
             await writer.reload()
             await writer.take(numbered([document(0)]))
@@ -439,7 +451,7 @@ def test_old_entries_are_forgotten_and_what_came_too_late_is_counted_as_missed(r
             writer = writer_of(RedisStore(client, redis_settings.prefix, 0))
             await alerts.load()
             await writer.take(numbered([document(0), document(1)]))
-            await alerts.commit(-1, later, Changes({}, {}, [], b"h"), [], {START_MS: 2})
+            await alerts.commit(-1, later, Changes({}, {}, {}, [], b"h"), [], {START_MS: 2})
             assert await alerts.n_missed(later) == 0
             await writer.take(numbered([document(2)], 2))
             assert await alerts.n_missed(later) == 1
@@ -457,7 +469,7 @@ def test_a_wipe_before_the_first_step_is_seen_by_its_commit(redis_settings: Sett
             await alerts.load()
             await client.flushall()
             with pytest.raises(StaleState):
-                await alerts.commit(-1, START_MS, Changes({}, {}, [], b"h"), [], {})
+                await alerts.commit(-1, START_MS, Changes({}, {}, {}, [], b"h"), [], {})
             assert not await alerts.in_place(-1)
 
     asyncio.run(check())
@@ -474,9 +486,9 @@ def test_one_evaluator_holds_the_lease_and_its_commits_are_compared(redis_settin
             assert await other.lease("other", 5000)
             await one.load()
             await other.load()
-            await other.commit(-1, START_MS, Changes({}, {}, [], b"h"), [], {})
+            await other.commit(-1, START_MS, Changes({}, {}, {}, [], b"h"), [], {})
             with pytest.raises(StaleState):
-                await one.commit(-1, START_MS, Changes({}, {}, [], b"h"), [], {})
+                await one.commit(-1, START_MS, Changes({}, {}, {}, [], b"h"), [], {})
             assert await other.in_place(START_MS)
             assert not await one.in_place(-1)
 
