@@ -1,8 +1,8 @@
-"""The evaluator over a list of documents in virtual time: no broker, no store, no clock. Tests and `backtest` use it.
+"""Windows and evaluator over documents in virtual time: no broker, no store, no clock. Tests and `backtest` use it.
 
-Arrival is the largest date so far (as `replay` sets it), the watermark is the newest arrival minus the lateness, and
-a document is detected on at its date, but never earlier than arrival − lateness. One that is older than `max_age` on
-arrival is history only.
+What the trend writer does with a partition is done here with all documents: the same counting, so an id counts once
+within its horizon, and a document is detected on at its date, but never earlier than arrival − lateness. Arrival is the
+largest date so far (as `replay` sets it), and the watermark is the newest arrival minus the lateness.
 
 Examples:
     >>> from streamwatch.config import Settings
@@ -10,43 +10,75 @@ Examples:
     []
 """
 
-from collections.abc import Iterable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 
 from streamwatch.alerting.evaluator import Evaluator
 from streamwatch.alerting.transition import Transition
 from streamwatch.config import BUCKET_MS, Settings
 from streamwatch.records import Classified
+from streamwatch.text.clean import text_hash
 from streamwatch.timeline import bucket_start
-from streamwatch.trends.entry import Entry, series_of
+from streamwatch.trends.counting import Admission, Admitted, PartitionState, count
+from streamwatch.trends.entry import Entry
+
+PARTITION = 0
+"""All documents lie in one partition; their offsets are their places in the order they are fed."""
+CHUNK = 500
+Known = set[tuple[str, int, str]]
 
 
 class VirtualTime:
-    """Feeds documents in the order of the log; `evaluator` may be given, with rules or to go on from a kept state."""
+    """Feeds documents in the order of the log; `evaluator` may be given, with rules or to go on from a kept state.
+
+    Attributes:
+        totals: what the trend writer would have counted: counted, redelivered, late, expired, and by outcome.
+        n_fed: how many records were fed: the offset of the next.
+    """
 
     def __init__(self, settings: Settings, evaluator: Evaluator | None = None) -> None:
         self.evaluator = evaluator or Evaluator(settings)
-        self.n_too_old = 0
-        self._lateness_ms = settings.lateness_s * 1000
-        self._max_age_ms = settings.max_age_s * 1000
+        self.totals: Counter[str] = Counter()
+        self.n_fed = 0
+        self._settings = settings
         self._arrival_ms = 0
-        self._open: dict[int, list[Entry]] = {}
+        self._known: Known = set()
+        self._oldest = -1
+        self._open: dict[int, list[Entry]] = defaultdict(list)
 
-    def feed(self, record: Classified) -> list[Transition]:
-        """Count one document; the transitions of what its arrival closed."""
-        if record.outcome not in ("classified", "duplicate") or record.backfill:
-            return []
-        self._arrival_ms = max(self._arrival_ms, record.published_ms)
-        if self._arrival_ms - record.published_ms > self._max_age_ms:
-            self.n_too_old += 1
-            return []
-        watermark_ms = self._arrival_ms - self._lateness_ms
-        detected_ms = max(record.published_ms, watermark_ms)
-        self._open.setdefault(bucket_start(detected_ms, BUCKET_MS), []).append(entry_of(record))
-        return self._close(watermark_ms)
+    @property
+    def arrival_ms(self) -> int:
+        """The newest arrival."""
+        return self._arrival_ms
+
+    def feed(self, records: Sequence[Classified]) -> list[Transition]:
+        """Count documents; the transitions of what their arrival closed. How they are dealt to calls changes nothing."""
+        admitted = [self._admit(record) for record in records]
+        delta = count(Admission(admitted, PartitionState()), self._known, self._settings, PARTITION)
+        self.totals += delta.totals
+        self._remember(delta.ids)
+        for bucket_ms, entries in delta.entries.items():
+            self._open[bucket_ms] += entries
+        return self._close(self._arrival_ms - self._settings.lateness_s * 1000)
 
     def finish(self) -> list[Transition]:
         """All have come: the watermark goes to the newest arrival, and no further."""
         return self._close(self._arrival_ms)
+
+    def _admit(self, record: Classified) -> Admitted:
+        self._arrival_ms = max(self._arrival_ms, record.published_ms)
+        admitted = Admitted(self.n_fed, record, self._arrival_ms, text_hash(record.id))
+        self.n_fed += 1
+        return admitted
+
+    def _remember(self, ids: dict[tuple[str, int], list[str]]) -> None:
+        """The counted ids of the running generation and of the one before, as the store does."""
+        self._known |= {(*where, id_key) for where, id_keys in ids.items() for id_key in id_keys}
+        oldest = self._arrival_ms // (self._settings.id_horizon_s * 1000) - 1
+        if oldest > self._oldest:
+            self._known = {one for one in self._known if one[1] >= oldest}
+            self._oldest = oldest
 
     def _close(self, watermark_ms: int) -> list[Transition]:
         until_ms = bucket_start(max(watermark_ms, 0), BUCKET_MS)
@@ -58,20 +90,14 @@ class VirtualTime:
 
 def transitions(records: Iterable[Classified], settings: Settings) -> Iterator[Transition]:
     """All transitions of `records`, from an empty state."""
-    virtual = VirtualTime(settings)
-    for record in records:
-        yield from virtual.feed(record)
+    virtual, waiting = VirtualTime(settings), iter(records)
+    while chunk := list(islice(waiting, CHUNK)):
+        yield from virtual.feed(chunk)
     yield from virtual.finish()
 
 
-def entry_of(record: Classified) -> Entry:
+def entry_of(record: Classified, offset: int = 0) -> Entry:
     """The entry that the trend writer makes of a record."""
-    return Entry(
-        record.text_hash,
-        record.counted_sentiment,
-        series_of(record),
-        record.author_hash,
-        record.source_partition,
-        record.source_offset,
-        record.signature,
-    )
+    admitted = Admitted(offset, record, record.published_ms, text_hash(record.id))
+    delta = count(Admission([admitted], PartitionState()), set(), Settings(), PARTITION)
+    return next(iter(delta.entries.values()))[0]

@@ -2,8 +2,8 @@
 
 Examples:
     >>> config = DetectionConfig(false_alarms_per_week=1.0, max_series=200, detection_bucket_ms=300_000)
-    >>> round(config.share_run_length), round(config.volume_run_length)
-    (806400, 67200)
+    >>> round(config.share_run_length), round(config.volume_weeks)
+    (806400, 400)
     >>> strict = config.under(Rule("desk", false_alarms_per_week=0.5, max_series=10, kinds=("negative_share",)))
     >>> round(strict.share_run_length)
     40320
@@ -13,7 +13,7 @@ import msgspec
 
 from streamwatch.config import BUCKET_MS, Settings
 from streamwatch.rules.rule import KINDS, Rule
-from streamwatch.timeline import DAY_MS, HOUR_MS, MINUTE_MS, WEEK_MS
+from streamwatch.timeline import DAY_MS, MINUTE_MS, WEEK_MS
 
 
 class DetectionConfig(msgspec.Struct, frozen=True):
@@ -21,6 +21,7 @@ class DetectionConfig(msgspec.Struct, frozen=True):
 
     Attributes:
         detection_bucket_ms: of the share detector.
+        volume_bucket_ms: of the volume detector.
         false_alarms_per_week: over all series and kinds that share the budget.
         max_series: how many series share it at most.
         n_kinds: how many kinds of tests share it.
@@ -29,6 +30,7 @@ class DetectionConfig(msgspec.Struct, frozen=True):
     """
 
     detection_bucket_ms: int = MINUTE_MS
+    volume_bucket_ms: int = 20 * MINUTE_MS
     false_alarms_per_week: float = 1.0
     max_series: int = 200
     n_kinds: int = len(KINDS)
@@ -62,9 +64,9 @@ class DetectionConfig(msgspec.Struct, frozen=True):
         return self.series_weeks * WEEK_MS / self.detection_bucket_ms
 
     @property
-    def volume_run_length(self) -> float:
-        """A of the volume detector, whose buckets are hours."""
-        return self.series_weeks * WEEK_MS / HOUR_MS
+    def volume_weeks(self) -> float:
+        """Weeks to a false alarm of the volume detector of one series."""
+        return self.series_weeks
 
     @property
     def series_weeks(self) -> float:

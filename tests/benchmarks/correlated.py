@@ -13,6 +13,7 @@ which are told apart, alarms are counted: incidents, and the series in them.
 import argparse
 from collections import Counter
 from collections.abc import Iterator
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -20,7 +21,7 @@ from null_streams import BEGINS_MS, BUCKET_MS, DAILY_ODDS, SWING_MS, SWING_SD, a
 from promise import workers
 from run_lengths import poisson_interval
 
-from streamwatch.alerting.virtual import VirtualTime
+from streamwatch.alerting.virtual import CHUNK, VirtualTime
 from streamwatch.config import load
 from streamwatch.records import Alert, Classified, Given
 from streamwatch.timeline import HOUR_MS, WEEK_MS, to_ms
@@ -58,15 +59,14 @@ class Heard(NamedTuple):
 
 def listen(task: Task) -> Heard:
     """Every alert that fires on one stream."""
-    virtual = VirtualTime(load(false_alarms_per_week=task.allowed, max_series=N_SERIES))
+    settings = load(false_alarms_per_week=task.allowed, max_series=N_SERIES)
+    virtual, waiting = VirtualTime(settings), documents(task)
     fired: dict[str, Alert] = {}
-    n_documents = 0
-    for document in documents(task):
-        n_documents += 1
-        for transition in virtual.feed(document):
+    while chunk := list(islice(waiting, CHUNK)):
+        for transition in virtual.feed(chunk):
             if transition.alert.state == "firing":
-                fired.setdefault(transition.alert.id, transition.alert)
-    return Heard(task, list(fired.values()), n_documents)
+                fired[transition.alert.id] = transition.alert  # the newest revision names all members
+    return Heard(task, list(fired.values()), virtual.n_fed)
 
 
 def documents(task: Task) -> Iterator[Classified]:

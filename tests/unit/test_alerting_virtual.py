@@ -24,6 +24,7 @@ def record(published_ms, offset=0, **changes):
         "follows": offset - 1,
         "observed_ms": published_ms,
         "published_ms": published_ms,
+        "id": f"d{offset}",
         "text_hash": f"t{offset}",
         "source": "social",
     }
@@ -33,7 +34,7 @@ def record(published_ms, offset=0, **changes):
 def closed_until(*records):
     virtual = VirtualTime(SETTINGS)
     for one in records:
-        virtual.feed(one)
+        virtual.feed([one])
     return virtual.evaluator.closed_until_ms
 
 
@@ -43,23 +44,24 @@ def test_the_watermark_follows_the_newest_arrival_by_the_lateness():
 
 def test_a_late_document_is_detected_on_when_it_comes():
     virtual = VirtualTime(SETTINGS)
-    virtual.feed(record(10 * HOUR_MS))
-    virtual.feed(record(10 * HOUR_MS - 20 * 60_000, 1))
+    virtual.feed([record(10 * HOUR_MS)])
+    virtual.feed([record(10 * HOUR_MS - 20 * 60_000, 1)])
     virtual.finish()
     assert virtual.evaluator.take_changes().texts == {9 * HOUR_MS: ["t1"]}
 
 
 def test_what_is_too_old_on_arrival_is_not_detected_on():
     virtual = VirtualTime(SETTINGS)
-    virtual.feed(record(10 * HOUR_MS))
-    virtual.feed(record(8 * HOUR_MS, 1))
-    assert virtual.n_too_old == 1
+    virtual.feed([record(10 * HOUR_MS)])
+    virtual.feed([record(8 * HOUR_MS, 1)])
+    assert virtual.finish() == []
+    assert virtual.evaluator.take_changes().texts == {9 * HOUR_MS: ["t0"]}
 
 
 def test_backfill_dead_letters_and_markers_are_not_detected_on():
     virtual = VirtualTime(SETTINGS)
     for i, changes in enumerate([{"backfill": True}, {"outcome": "dead_lettered"}, {"outcome": "marker"}]):
-        assert virtual.feed(record(10 * HOUR_MS, i, **changes)) == []
+        assert virtual.feed([record(10 * HOUR_MS, i, **changes)]) == []
     assert virtual.finish() == []
     assert virtual.evaluator.closed_until_ms <= 0
 
