@@ -5,7 +5,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytest import approx
 
-from streamwatch.detection.hourly_baseline import FLOOR_PSI, HourlyBaseline
 from streamwatch.detection.share_baseline import CEILING_RHO, FLOOR_RHO, HALF_LIFE_MS, ShareBaseline
 from streamwatch.timeline import HOUR_MS
 
@@ -54,48 +53,3 @@ def test_one_incident_moves_the_usual_share_little():
     calm = learnt([(20, 4)] * 100)
     shaken = learnt([(20, 4)] * 100 + [(20, 20)] * 3)
     assert shaken.p - calm.p < 0.02
-
-
-def test_the_shape_of_the_day_is_learnt():
-    baseline = HourlyBaseline.fresh(0)
-    for hour in range(24 * 10):
-        baseline.learn(hour % 24, 30 if 12 <= hour % 24 < 18 else 3)
-    assert baseline.expected(15) == approx(30, rel=0.1)
-    assert baseline.expected(3) == approx(3, rel=0.25)
-
-
-def test_an_incident_does_not_teach_the_dispersion():
-    rng = np.random.default_rng(2)
-    baseline = HourlyBaseline.fresh(0)
-    for hour in range(24 * 7):
-        baseline.learn(hour % 24, int(rng.poisson(8)))
-    before = baseline.psi
-    baseline.learn(0, 200)
-    assert before <= 0.1
-    assert baseline.psi < before + 0.05
-
-
-@given(st.lists(st.integers(0, 10**6), max_size=100))
-def test_expectations_are_finite_and_the_dispersion_has_a_floor(counts):
-    baseline = HourlyBaseline.fresh(0)
-    for hour, k in enumerate(counts):
-        baseline.learn(hour % 24, k)
-    assert all(0 <= baseline.expected(hour) <= 2 * 10**6 for hour in range(24))
-    assert baseline.psi >= FLOOR_PSI
-
-
-def test_a_new_level_keeps_the_shape():
-    baseline = HourlyBaseline.fresh(0)
-    for hour in range(24 * 10):
-        baseline.learn(hour % 24, 30 if 12 <= hour % 24 < 18 else 3)
-    before = baseline.expected(15) / baseline.expected(3)
-    baseline.rescale(4.0)
-    assert baseline.expected(15) / baseline.expected(3) == approx(before, rel=0.25)
-    assert baseline.expected(15) > 100
-
-
-def test_one_hour_that_stands_out_every_day_is_known_within_a_week():
-    baseline = HourlyBaseline.fresh(0)
-    for hour in range(24 * 7):
-        baseline.learn(hour % 24, 60 if hour % 24 == 15 else 6)
-    assert baseline.expected(15) > 30
