@@ -1,31 +1,37 @@
 """Which rules hold when, for the evaluator: the file or the settings say what is wanted, the channel what holds since when."""
 
 import time
+from collections.abc import Callable
 
 from streamwatch.agents.context import Context, log
 from streamwatch.agents.decisions import DecisionLog
 from streamwatch.decisions.rules_change import change_needed
 from streamwatch.rules.history import RuleHistory
 from streamwatch.rules.rule_set import RuleSet, default_rules
-from streamwatch.rules.watched_file import RulesFile
+from streamwatch.rules.watched_file import rules_file
 
 POLL_S = 2.0
+"""How often the file is looked at; a change counts when two looks have found it."""
 MADE_BY = "worker"
 
 
 class RulesKeeper:
-    """Keeps the channel's history of rules in step with what is wanted.
+    """Keeps the channel's history of rules in step with what is wanted. For the holder of the lease alone.
+
+    A bad file stops the worker only where no rules were ever in force: else those hold, and the fault is logged. All workers
+    need the same file and settings, since those of the one that holds the lease count.
 
     Args:
         decisions: started, and kept up to date here.
+        clock: seconds that only grow.
     """
 
-    def __init__(self, context: Context, decisions: DecisionLog) -> None:
-        settings = context.settings
+    def __init__(self, context: Context, decisions: DecisionLog, clock: Callable[[], float] = time.monotonic) -> None:
+        self._settings = context.settings
         self._decisions = decisions
-        self._file = RulesFile(settings.rules, settings) if settings.rules else None
-        self._wanted: RuleSet = self._file.load() if self._file else default_rules(settings)
-        self._last_poll = time.monotonic()
+        self._clock = clock
+        self._file = rules_file(self._settings)
+        self._next_look = clock()
 
     @property
     def history(self) -> RuleHistory:
@@ -33,28 +39,41 @@ class RulesKeeper:
         return self._decisions.decisions.rule_history
 
     async def refresh(self) -> RuleHistory:
-        """The history as the channel has it now; the first rules of a deployment are written. For the lease's holder."""
+        """The history as the channel has it now, when the lease was taken; the first rules of a deployment are written.
+
+        What the file said when we last held the lease is forgotten: it may have changed since, and another worker has
+        published that; ours must not come back. Raises `ConfigError` for a bad file on a deployment without rules.
+        """
         await self._decisions.catch_up()
+        self._file = rules_file(self._settings)
         if not self.history.changes:
-            await self._publish(next_bucket_ms=0)
+            await self._publish(self._file.load() if self._file else default_rules(self._settings), next_bucket_ms=0)
         return self.history
 
     async def look(self, next_bucket_ms: int) -> None:
         """Look at the file every `POLL_S`, and let what changed hold from `next_bucket_ms` on.
 
-        For the lease's holder when it has caught up: `next_bucket_ms` must be a bucket that nobody has closed.
+        To be called when everything was evaluated that can be: `next_bucket_ms` must be a bucket that nobody has closed.
         """
-        if time.monotonic() - self._last_poll < POLL_S:
+        now = self._clock()
+        if now < self._next_look:
             return
-        self._last_poll = time.monotonic()
-        if self._file is not None:
-            self._wanted = self._file.poll() or self._wanted
+        self._next_look = now + POLL_S
         await self._decisions.catch_up()
-        await self._publish(next_bucket_ms)
+        wanted = self._wanted()
+        if wanted is not None:
+            await self._publish(wanted, next_bucket_ms)
 
-    async def _publish(self, next_bucket_ms: int) -> None:
+    def _wanted(self) -> RuleSet | None:
+        """What the file says, if it was found good; without one, what the settings say."""
+        if self._file is None:
+            return default_rules(self._settings)
+        self._file.poll()
+        return None if self._file.refusal else self._file.current
+
+    async def _publish(self, wanted: RuleSet, next_bucket_ms: int) -> None:
         change = change_needed(
-            self.history, self._wanted, next_bucket_ms=next_bucket_ms, made_by=MADE_BY, now_ms=int(time.time() * 1000)
+            self.history, wanted, next_bucket_ms=next_bucket_ms, made_by=MADE_BY, now_ms=time.time_ns() // 1_000_000
         )
         if change is not None:
             await self._decisions.publish(change)

@@ -12,7 +12,7 @@ from streamwatch import channels
 from streamwatch.agents.context import Context
 from streamwatch.agents.decisions import DecisionLog
 from streamwatch.agents.offsets import GroupOffsets
-from streamwatch.agents.rules_in_force import RulesInForce
+from streamwatch.agents.rules import RulesKeeper
 from streamwatch.agents.sender import KafkaSender
 from streamwatch.channels import channel
 from streamwatch.config import Settings
@@ -148,32 +148,41 @@ def names(history: RuleHistory) -> list[tuple[int, str]]:
     return [(at_ms, rules.rules[0].name) for at_ms, rules in history.changes]
 
 
+def keeper(settings: Settings, log: DecisionLog, path: Path | None = None) -> RulesKeeper:
+    """A worker's rules, with `path` as its file."""
+    with_file = settings.model_copy(update={"rules": str(path)}) if path else settings
+    return RulesKeeper(Context(with_file, None), log, Clock())  # type: ignore[arg-type]
+
+
 def test_a_changed_file_decides_from_the_next_bucket_on_and_a_bad_one_changes_nothing(
     settings: Settings, tmp_path: Path
 ) -> None:
     channels.create(settings)
     path = tmp_path / "rules.yml"
     path.write_text("rules: [{name: first, series: all}]")
-    with_file = settings.model_copy(update={"rules": str(path)})
 
     async def scenario() -> None:
         async with decision_log(settings) as (log, _):
-            rules = RulesInForce(with_file, log, Clock())
-            assert names(await rules.history(50_000, caught_up=False)) == [(0, "first")]
+            rules = keeper(settings, log, path)
+            assert names(await rules.refresh()) == [(0, "first")]
             path.write_text("rules: [{name: second, series: all}]")
-            for caught_up in (False, False, False):
-                assert names(await rules.history(60_000, caught_up=caught_up)) == [(0, "first")]
             for expected in ([(0, "first")], [(0, "first"), (70_000, "second")], [(0, "first"), (70_000, "second")]):
-                assert names(await rules.history(70_000, caught_up=True)) == expected
+                await rules.look(70_000)
+                assert names(rules.history) == expected
             path.write_text("rules: [{name: third, series: ")
             for _ in range(3):
-                assert names(await rules.history(80_000, caught_up=True))[-1] == (70_000, "second")
+                await rules.look(80_000)
+            assert names(rules.history)[-1] == (70_000, "second")
         await wipe_redis(settings)
         async with decision_log(settings) as (log, _):  # a restart while the file is bad: the old rules hold
-            rules = RulesInForce(with_file, log, Clock())
+            rules = keeper(settings, log, path)
+            assert names(await rules.refresh()) == [(0, "first"), (70_000, "second")]
             for _ in range(3):
-                history = await rules.history(0, caught_up=True)
-            assert names(history) == [(0, "first"), (70_000, "second")]
+                await rules.look(80_000)
+            path.write_text("rules: [{name: mended, series: all}]")
+            for _ in range(2):
+                await rules.look(90_000)
+            assert names(rules.history)[-1] == (90_000, "mended")
 
     asyncio.run(scenario())
 
@@ -184,20 +193,20 @@ def test_a_worker_that_gets_the_lease_back_does_not_bring_back_old_rules(
     channels.create(tansu_settings)
     path = tmp_path / "rules.yml"
     path.write_text("rules: [{name: first, series: all}]")
-    with_file = tansu_settings.model_copy(update={"rules": str(path)})
 
     async def scenario() -> None:
         async with decision_log(tansu_settings) as (one, _), decision_log(tansu_settings) as (other, _):
-            clock = Clock()
-            mine, theirs = RulesInForce(with_file, one, clock), RulesInForce(with_file, other, Clock())
-            await mine.history(10_000, caught_up=True)
+            mine, theirs = keeper(tansu_settings, one, path), keeper(tansu_settings, other, path)
+            await mine.refresh()
+            await mine.look(10_000)
             path.write_text("rules: [{name: second, series: all}]")
+            await theirs.refresh()
+            for _ in range(2):
+                await theirs.look(20_000)
+            await mine.refresh()
             for _ in range(3):
-                await theirs.history(20_000, caught_up=True)
-            clock.now += 60
-            for _ in range(4):
-                history = await mine.history(30_000, caught_up=True)
-            assert names(history) == [(0, "first"), (20_000, "second")]
+                await mine.look(30_000)
+            assert names(mine.history) == [(0, "first"), (20_000, "second")]
 
     asyncio.run(scenario())
 
@@ -209,13 +218,14 @@ def test_without_a_file_the_settings_are_the_rules_and_a_bad_file_stops_the_firs
 
     async def scenario() -> None:
         async with decision_log(tansu_settings) as (log, _):
-            nowhere = tansu_settings.model_copy(update={"rules": str(tmp_path / "nowhere.yml")})
             with pytest.raises(ConfigError, match="cannot be read"):
-                await RulesInForce(nowhere, log).history(0, caught_up=True)
-            assert names(await RulesInForce(tansu_settings, log).history(90_000, caught_up=True)) == [(0, "default")]
-            bolder = tansu_settings.model_copy(update={"false_alarms_per_week": 5.0})
-            history = await RulesInForce(bolder, log).history(90_000, caught_up=True)
-            assert [rules.false_alarms_per_week for _, rules in history.changes] == [1.0, 5.0]
+                await keeper(tansu_settings, log, tmp_path / "nowhere.yml").refresh()
+            assert names(await keeper(tansu_settings, log).refresh()) == [(0, "default")]
+            bolder = keeper(tansu_settings.model_copy(update={"false_alarms_per_week": 5.0}), log)
+            await bolder.look(90_000)
+            assert [(at_ms, rules.false_alarms_per_week) for at_ms, rules in bolder.history.changes] == [
+                (0, 1.0), (90_000, 5.0),
+            ]  # fmt: skip
 
     asyncio.run(scenario())
 
