@@ -62,15 +62,23 @@ def _because(comment: str) -> str:
 
 
 def _what(alert: Alert) -> str:
-    """What was seen against what was expected; a channel that is silent has neither."""
+    """What was seen against what was expected; what stands still has neither."""
     if alert.kind == "stalled":
-        return "no documents" if alert.state != "resolved" else "documents again"
+        return _stalled(alert)
     if alert.kind == "negative_share":
         return (
             f"{alert.share:.0%} negative ({alert.k} of {alert.n}), "
             f"expected {alert.p0:.0%} ({alert.p0_low:.0%} to {alert.p0_high:.0%})"
         )
     return f"{alert.k} negative, expected {alert.k_expected:.1f}"
+
+
+def _stalled(alert: Alert) -> str:
+    """A channel without documents, or event time that does not move although documents wait."""
+    again = alert.state == "resolved"
+    if alert.series.startswith("channel:"):
+        return "documents again" if again else "no documents"
+    return "moves again" if again else "does not move, although documents wait"
 
 
 def _members(members: Sequence[Member]) -> Iterator[Text]:

@@ -49,7 +49,9 @@ def silences() -> None:
 
 
 @silences.command()
-@click.option("--series", multiple=True, metavar="PATTERN", help="Series: ticker:AAPL, 'topic:*'; repeat for more.")
+@click.option(
+    "--series", multiple=True, metavar="PATTERN", help="Series: ticker:AAPL, 'topic:*', channel:news; repeat for more."
+)
 @click.option(
     "--rule", "rules", multiple=True, metavar="PATTERN", help="Rules whose alerts are meant; repeat for more."
 )

@@ -94,10 +94,13 @@ class Decisions:
         return Standing(self.silenced_by(alert, at_ms), self.acknowledgement(alert.id), self.verdict(alert.id))
 
     def precision(self, alerts: Iterable[Alert]) -> list[Precision]:
-        """Precision per rule over `alerts`, one revision of each. Those that never fired are no claim, and not judged."""
+        """Precision per rule over `alerts`, one revision of each.
+
+        Those that never fired are no claim, and those that tell of something that stands still are no detection.
+        """
         counts: Counter[tuple[str, bool | None]] = Counter()
         for alert in alerts:
-            if alert.state == "pending" or alert.resolution == "withdrawn":
+            if alert.kind == "stalled" or alert.state == "pending" or alert.resolution == "withdrawn":
                 continue
             verdict = self.verdict(alert.id)
             counts[alert.rule, verdict.true if verdict else None] += 1

@@ -153,15 +153,19 @@ def test_members_labels_and_silent_channels_are_shown(commands: Commands) -> Non
     incident = alert(id="i1", members=members, labels={"team": "markets"}, routes=("pager",))
     silent = alert(id="s1", kind="stalled", series="channel:news", n=0, k=0)
     sender = broker.producer(commands.settings)
-    for one in (incident, silent):
+    behind = alert(id="s2", kind="stalled", series="watermark", state="resolved", resolution="recovered", n=0, k=0)
+    for one in (incident, silent, behind):
         sender.send(channels.channel(commands.settings, "alerts"), key=one.id.encode(), value=encode(one)).get(10)
     sender.close()
-    *_, head, first, _, _, _, fifth, more, rule, stalled = commands("alerts", "tail", "--no-follow").splitlines()
+    *_, head, first, _, _, _, fifth, more, rule, stalled, moving = commands(
+        "alerts", "tail", "--no-follow"
+    ).splitlines()
     assert head.endswith("i1.1")
     assert first == "    + topic:0  7 of 9 negative, expected 2.0, since 2025-03-11T13:30:00Z"
     assert fifth.startswith("    + topic:5") and more == "    + 2 more series"
     assert rule == "    rule companies: team=markets, to pager"
     assert "channel:news  no documents, since 2025-03-11T13:30:00Z" in stalled
+    assert "RESOLVED recovered  critical  watermark  moves again, since" in moving
 
 
 # -- rules

@@ -189,7 +189,7 @@ def test_precision_counts_what_fired_and_was_judged_per_rule() -> None:
     alerts = [
         alert(id="a1"), alert(id="a2"), alert(id="a3", state="resolved", resolution="recovered"),
         alert(id="a4", state="pending"), alert(id="a5", state="resolved", resolution="withdrawn"),
-        alert(id="b1", rule="topics"),
+        alert(id="b1", rule="topics"), alert(id="s1", rule="stalled", kind="stalled", series="channel:news"),
     ]  # fmt: skip
     verdicts = [Verdict(alert=f"a{i}", true=i != 2, **BY) for i in (1, 2, 4, 5)]
     assert folded(*verdicts).precision(alerts) == [Precision("companies", 1, 1, 1), Precision("topics", 0, 0, 1)]
