@@ -31,7 +31,8 @@ class Rule(msgspec.Struct, frozen=True):
         except_series: patterns of series that are not the rule's all the same.
         kinds: the tests that it runs.
         false_alarms_per_week: allowed over all series of the rule and both kinds, together.
-        max_series: how many series the budget is shared over: the cap, not today's number.
+        max_series: how many series the budget is shared over: as many as the rule will ever have, not today's number. The
+            cap on all series together is the setting.
         min_negatives: fewer negatives than this in the window fire nothing (volume).
         min_lift: so many times the usual volume at least (volume).
         min_texts: distinct negative texts at least.
