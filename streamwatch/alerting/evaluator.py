@@ -117,6 +117,14 @@ class Evaluator:
         return dict(sorted(self._series.items()))
 
     @property
+    def emerging(self) -> list[str]:
+        """Series that speak up without a history of their own, once the stream as a whole has one."""
+        whole = self._series.get("all")
+        if whole is None or not whole.volume.warm:
+            return []
+        return [name for name, one in sorted(self._series.items()) if one.emerging]
+
+    @property
     def open_alerts(self) -> set[str]:
         """Ids of the incidents that are pending or firing."""
         return {incident.id for incident in self._incidents.open}

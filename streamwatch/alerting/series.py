@@ -16,6 +16,9 @@ from streamwatch.detection.volume import VolumeDetector, VolumeState
 from streamwatch.records import AlertKind
 from streamwatch.rules.rule_set import RuleSet
 
+EMERGING = 10
+"""Negatives of the last hour from which a series without history is worth a look."""
+
 
 class DetectorState(msgspec.Struct, array_like=True):
     """What the tests of a series remember, 1 KB at most whatever the traffic."""
@@ -74,6 +77,11 @@ class Series:
     def firing(self) -> bool:
         """Whether an episode is firing."""
         return any(watch.firing for watch in self.watches)
+
+    @property
+    def emerging(self) -> bool:
+        """Whether it speaks up without a history to test it against: shown in reports, and no alert."""
+        return not self.volume.warm and self.last_ms > 0 and self.volume.reading().k >= EMERGING
 
     def govern(self, rules: RuleSet) -> None:
         """From now on these rules own the series; what it has learnt stays."""

@@ -95,9 +95,3 @@ def transitions(records: Iterable[Classified], settings: Settings) -> Iterator[T
         yield from virtual.feed(chunk)
     yield from virtual.finish()
 
-
-def entry_of(record: Classified, offset: int = 0) -> Entry:
-    """The entry that the trend writer makes of a record."""
-    admitted = Admitted(offset, record, record.published_ms, text_hash(record.id))
-    delta = count(Admission([admitted], PartitionState()), set(), Settings(), PARTITION)
-    return next(iter(delta.entries.values()))[0]

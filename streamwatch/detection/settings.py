@@ -42,6 +42,7 @@ class DetectionConfig(msgspec.Struct, frozen=True):
         """The part of `settings` that concerns detection."""
         return cls(
             detection_bucket_ms=settings.detection_bucket_s * 1000,
+            volume_bucket_ms=settings.volume_bucket_s * 1000,
             false_alarms_per_week=settings.false_alarms_per_week,
             max_series=settings.max_series,
             text_horizon_ms=settings.text_horizon_s * 1000,

@@ -19,13 +19,13 @@ import pandas as pd
 
 from streamwatch.alerting.past import Past
 from streamwatch.alerting.terms import candidates, distinctive
-from streamwatch.alerting.virtual import entry_of
 from streamwatch.alerting.voices import voices
 from streamwatch.alerting.witnesses import Witnesses
 from streamwatch.records import Classified, Given
 from streamwatch.text.clean import model_text, text_hash
 from streamwatch.text.words import words
 from streamwatch.timeline import HOUR_MS, SECOND_MS, bucket_start, parse_rfc3339
+from streamwatch.trends.entry import Entry, series_of
 
 INCIDENTS = [
     ("Delta", "2015-02-19T15:00:00Z"),
@@ -41,6 +41,13 @@ STOP_WORDS = """
     after before because while url user http https rt amp via still even one two don didn doesn isn won
 """
 """What plain counts were taken without."""
+
+
+def _entry(record: Classified) -> Entry:
+    return Entry(
+        record.text_hash, record.counted_sentiment, series_of(record), record.author_hash, record.source_partition,
+        record.source_offset, record.signature,
+    )  # fmt: skip
 
 
 def main() -> None:
@@ -125,7 +132,7 @@ def _texts(tweets: list[tuple[Classified, str]], hour_ms: int) -> tuple[list[str
             continue
         seen.add(record.text_hash)
         by_offset[record.source_offset] = record.text
-        [voice] = voices([entry_of(record)])
+        [voice] = voices([_entry(record)])
         start_ms = bucket_start(record.published_ms, 10 * SECOND_MS)
         past.add(voice, start_ms)
         if voice.negative:
