@@ -71,8 +71,8 @@ class VolumeScore:
 
     @property
     def knows_its_level(self) -> bool:
-        """Whether a whole day has passed."""
-        return self.usual.age_days >= 1
+        """Whether a day has passed, and 24 buckets."""
+        return self.usual.knows
 
     def expected(self, start_ms: int) -> float:
         """What the bucket at `start_ms` usually brings."""

@@ -32,6 +32,7 @@ from streamwatch.timeline import DAY_MS, HOUR_MS
 HALF_LIFE_DAYS, HALF_LIFE_BUCKETS = 5.0, 24.0
 RECENT_DAYS, RECENT_BUCKETS, RECENT_WINSOR_SD = 0.4, 12.0, 4.0
 """Half-life of the quick level."""
+KNOWS_BUCKETS = 24
 LEAST = 0.02
 """A bucket's expectation is never below this: 'never' is not known of any series."""
 WINSOR_SD = 3.0
@@ -82,6 +83,7 @@ class UsualVolume:
         self._an_hour = HOUR_MS / width_ms
         self._kept = 0.5 ** (1 / max(HALF_LIFE_DAYS * self._a_day, HALF_LIFE_BUCKETS))
         self._recent_kept = 0.5 ** (1 / max(RECENT_DAYS * self._a_day, RECENT_BUCKETS))
+        self._knows_after = max(self._a_day, KNOWS_BUCKETS)
         self._hourly = width_ms <= HOUR_MS
         self._hours = struct.unpack("<48e", self.state.hours)
         self._days = struct.unpack("<14e", self.state.days)
@@ -103,6 +105,11 @@ class UsualVolume:
         """How long it has been learning, in days of buckets."""
         return self.state.n_buckets / self._a_day
 
+    @property
+    def knows(self) -> bool:
+        """Whether a day has passed, and 24 buckets: before, all is taken as it comes."""
+        return self.state.n_buckets >= self._knows_after
+
     def expected(self, start_ms: int, psi: float = 0.1) -> float:
         """What the bucket at `start_ms` usually brings, at least `LEAST`; `psi` is the dispersion of hours."""
         return max(LEAST, self.level * self.shape(start_ms, psi).ratio)
@@ -118,7 +125,7 @@ class UsualVolume:
         hour, day = self._factors_of(start_ms, psi)
         expected = max(LEAST, before * hour.ratio * day.ratio)
         kept, recent = count, count
-        if self.age_days > 1:
+        if self.knows:
             sd = sqrt(expected + psi * expected * expected)
             kept = min(count, expected + WINSOR_SD * sd + 1.0)
             recent = min(count, expected * self.lift + RECENT_WINSOR_SD * sd + 1.0)
@@ -180,7 +187,7 @@ class UsualVolume:
         if not self._hourly:
             return
         if hour != state.hour:
-            if state.hour_exposure > 0 and self.age_days > 1:
+            if state.hour_exposure > 0 and self.knows:
                 self._learn_hour_cell(state.hour % N_HOURS, psi)
             state.hour, state.hour_count, state.hour_exposure = hour, 0.0, 0.0
         state.hour_count += count
