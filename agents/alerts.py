@@ -42,6 +42,8 @@ STEP_ENTRIES = 50_000
 """Of one commit: an hour, and no more documents than fit into some tens of megabytes, so that catching up keeps its
 progress and its memory."""
 FORGET_S = 30.0
+NEARLY_THERE = 1000
+"""Records on their way from which on a rebuild may be going on: under traffic there are always some."""
 STALLED_LOOK_S = 1.0
 EVIDENCE_BYTES = 128 * 1024
 """One read of evidence: some two hundred records, an hour of a busy series."""
@@ -123,7 +125,12 @@ class AlertService:
         await self._caught_up(evaluator)
 
     async def _caught_up(self, evaluator: Evaluator) -> None:
-        """Everything that can be closed is: rules may change, and what nobody goes on with is ended."""
+        """Everything that can be closed is: rules may change, and what nobody goes on with is ended.
+
+        Not while Redis is built anew: what it will reach was decided before, by the rules of that time.
+        """
+        if self._progress.n_behind > NEARLY_THERE:
+            return
         await self._rules.look(next_bucket_ms=max(evaluator.closed_until_ms, 0))
         evaluator.set_rules(self._rules.history)
         ended = orphans(self._published.values(), evaluator.open_alerts, evaluator.closed_until_ms)

@@ -46,6 +46,8 @@ class SourceProgress:
         self._ends: dict[TopicPartition, int] = {}
         self._mark: int | None = None
         self._behind = False
+        self.n_behind = 0
+        """Source records that are not in Redis yet, when the watermark was last asked for."""
 
     @property
     def n_partitions(self) -> int:
@@ -71,6 +73,7 @@ class SourceProgress:
         self._check_recreated(states, ends)
         progress = [await self._progress(tp, states[tp.partition], ends[tp]) for tp in self._sources]
         self._ends, self._behind = ends, not all(one.caught_up for one in progress)
+        self.n_behind = sum(max(0, one.end_offset - one.fence - 1) for one in progress)
         self._mark = watermark_ms(progress, self._settings.lateness_s * SECOND_MS)
         return self._mark
 

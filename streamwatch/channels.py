@@ -118,11 +118,19 @@ def create(settings: Settings) -> list[Found]:
     return found
 
 
-def delete(settings: Settings) -> list[str]:
-    """Delete all channels that exist, with everything in them; their names. Raises `BrokerUnavailable`."""
+MADE_BY_PEOPLE = ("decisions", "labels")
+"""Channels that hold what people made: silences, verdicts, rules, labels."""
+
+
+def delete(settings: Settings, spare: Iterable[str] = ()) -> list[str]:
+    """Delete all channels that exist but those to spare, with everything in them; their names.
+
+    Raises `BrokerUnavailable`.
+    """
+    spared = {channel(settings, name) for name in spare}
     with broker.admin(settings) as admin:
         try:
-            names = [c.name for c in layout(settings)]
+            names = [c.name for c in layout(settings) if c.name not in spared]
             there = [name for name, n in _count(admin, names).items() if n]
             if there:
                 admin.delete_topics(there)

@@ -30,7 +30,7 @@ import msgspec
 from streamwatch.alerting.adoption import Published
 from streamwatch.alerting.incident import Incident
 from streamwatch.alerting.incidents import Incidents
-from streamwatch.alerting.roster import Roster
+from streamwatch.alerting.roster import NAMES_KEPT, Room, Roster
 from streamwatch.alerting.series import DetectorState, EvidenceState, Series, SeriesState
 from streamwatch.alerting.texts import Texts
 from streamwatch.alerting.transition import Changes, EvaluatorState, Transition
@@ -40,7 +40,7 @@ from streamwatch.config import Settings
 from streamwatch.detection.settings import DetectionConfig
 from streamwatch.errors import StaleState
 from streamwatch.rules.history import RuleHistory
-from streamwatch.rules.rule_set import RuleSet, default_rules
+from streamwatch.rules.rule_set import KINDS, RuleSet, default_rules
 from streamwatch.timeline import DAY_MS, MINUTE_MS, bucket_start
 from streamwatch.trends.entry import Entry
 
@@ -52,6 +52,7 @@ TICK_MS = MINUTE_MS
 """How often a series in an episode is asked whether it fires now, or is calm."""
 FORGOTTEN_MS = 14 * DAY_MS
 """A series that was silent for longer makes room."""
+ALL_BUDGETS = ""
 SPECIFIC = ("ticker:", "entity:", "topic:", "source:")
 """Of series that cross in one bucket, the most specific names the incident."""
 
@@ -92,6 +93,8 @@ class Evaluator:
         self._rules = self._rules_at(max(self.closed_until_ms, 0))
         self._texts = Texts(self.config.text_horizon_ms, kept.texts)
         self._series = {name: self._load(name, kept) for name in sorted(kept.detectors)}
+        self._budgets_of: dict[str, frozenset[str]] = {}
+        self._room = self._make_room()
         self._incidents = Incidents(
             self._series, lambda: self._rules, self._header.incidents, published or Published({})
         )
@@ -205,6 +208,7 @@ class Evaluator:
         if rules == self._rules:
             return
         self._rules = rules
+        self._room = self._make_room()
         for one in self._series.values():
             one.govern(rules)
 
@@ -253,24 +257,43 @@ class Evaluator:
         one = self._series.get(name)
         if one is not None:
             return one
-        if not self._header.roster.admits(name, len(self._series), self._cap):
+        if not self._header.roster.admits(name, self._room):
             self._say_full(name)
             return None
         one = self._series[name] = Series(name, self.config, self._rules)
+        self._room.take(name)
         return one
+
+    def _make_room(self) -> Room:
+        """The cap on all series and those of the rules that hold now, with the watched series in it."""
+        self._budgets_of.clear()
+        caps = {rule.name: rule.max_series for rule in self._rules.rules} | {ALL_BUDGETS: self._cap}
+        room = Room(caps, self._budgets)
+        for name in self._series:
+            room.take(name)
+        return room
+
+    def _budgets(self, name: str) -> frozenset[str]:
+        if name not in self._budgets_of:
+            owners = (self._rules.rule_for(name, kind) for kind in KINDS)
+            budgets = frozenset({ALL_BUDGETS} | {owner.name for owner in owners if owner is not None})
+            if len(self._budgets_of) >= NAMES_KEPT:  # invented names, and every one asks
+                self._budgets_of.clear()
+            self._budgets_of[name] = budgets
+        return self._budgets_of[name]
 
     def _say_full(self, name: str) -> None:
         if not self._header.full:
             log.warning(
-                "max_series=%d reached: %s is not tested; each hour the series with most documents are chosen",
-                self._cap, name,
+                "no room for %s: max_series=%d, or that of its rule, is reached; each hour those with most documents are chosen",
+                name, self._cap,
             )  # fmt: skip
             self._header.full = True
 
     def _close_hour(self, at_ms: int) -> None:
         """Under the cap the series with most documents stay."""
         staying = {name for name, one in self._series.items() if one.busy}
-        for name in self._header.roster.close_hour(at_ms, self._cap, self._series.keys(), staying):
+        for name in self._header.roster.close_hour(at_ms, self._room, self._series.keys(), staying):
             self._drop(name)
 
     def _forget_silent(self, day_ms: int) -> None:
@@ -280,6 +303,7 @@ class Evaluator:
 
     def _drop(self, name: str) -> None:
         del self._series[name]
+        self._room.give_back(name)
         self._changed[name] = None
 
     def _load(self, name: str, kept: EvaluatorState) -> Series:

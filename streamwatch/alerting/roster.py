@@ -1,6 +1,7 @@
 """Which series are watched under the cap.
 
-While there is room, a series is watched from its first document on. When there is none, it is decided from merged counts
+There is a cap on all series, and each rule has one of its own, by which its threshold was set. While there is room, a
+series is watched from its first document on. When there is none, it is decided from merged counts
 as an hour of event time closes: a series' weight is its documents, half as heavy after `HALF_LIFE_HOURS`, and a newcomer's
 is what it brought in that hour. So who is watched must be outdone by one hour of another, and does not lose its history to
 noise. A series that is in an episode stays. Ties go by name.
@@ -13,13 +14,15 @@ Examples:
     >>> for name, n in (("a", 5), ("b", 1)):
     ...     roster.hear(name, n, at_ms=0)
     >>> roster.hear("c", 3, at_ms=0)
-    >>> roster.close_hour(3_600_000, cap=2, watched={"a", "b"}, staying=set())
+    >>> room = Room({"": 2}, lambda name: ("",))
+    >>> roster.close_hour(3_600_000, room, watched={"a", "b"}, staying=set())
     ['b']
-    >>> roster.admits("c", n_watched=1, cap=1), roster.admits("b", n_watched=1, cap=1), roster.n_turned_away
-    (True, False, 0)
+    >>> room.take("a"), room.take("d"), roster.admits("c", room), roster.admits("b", room), roster.n_turned_away
+    (None, None, True, False, 0)
 """
 
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 import msgspec
 
@@ -28,6 +31,41 @@ from streamwatch.timeline import HOUR_MS
 HALF_LIFE_HOURS = 72.0
 KEPT_AN_HOUR = 0.5 ** (1 / HALF_LIFE_HOURS)
 NAMES_KEPT = 4096
+
+
+class Room:
+    """How many series there may be.
+
+    Args:
+        caps: by budget.
+        drawn_on: which budgets a series draws on: that of all, and those of the rules that own it.
+    """
+
+    def __init__(self, caps: Mapping[str, int], drawn_on: Callable[[str], Collection[str]]) -> None:
+        self._caps = caps
+        self._drawn_on = drawn_on
+        self._used: Counter[str] = Counter()
+
+    def take(self, name: str) -> None:
+        """The series is watched from now on."""
+        self._used.update(self._drawn_on(name))
+
+    def give_back(self, name: str) -> None:
+        """It is watched no longer."""
+        self._used.subtract(self._drawn_on(name))
+
+    def fits(self, name: str) -> bool:
+        """Whether there is room for one more, this one."""
+        return all(self._used[budget] < self._caps[budget] for budget in self._drawn_on(name))
+
+    def choose(self, ranked: Iterable[str]) -> set[str]:
+        """The first of `ranked` that would fit into an empty room, each beside those before it."""
+        empty, chosen = Room(self._caps, self._drawn_on), set()
+        for name in ranked:
+            if empty.fits(name):
+                empty.take(name)
+                chosen.add(name)
+        return chosen
 
 
 class Roster(msgspec.Struct, array_like=True):
@@ -53,20 +91,20 @@ class Roster(msgspec.Struct, array_like=True):
         """Whether the running hour ends at or before `at_ms`."""
         return self.hour >= 0 and at_ms // HOUR_MS > self.hour
 
-    def close_hour(self, at_ms: int, cap: int, watched: Collection[str], staying: Collection[str]) -> list[str]:
+    def close_hour(self, at_ms: int, room: Room, watched: Collection[str], staying: Collection[str]) -> list[str]:
         """The running hour has ended before `at_ms`: the watched series that must make room, by name."""
         hours = at_ms // HOUR_MS - self.hour
         weights = {name: self.weights.get(name, 0.0) + self.heard.get(name, 0) for name in watched}
         newcomers = {name: float(n) for name, n in self.heard.items() if name not in weights}
         everyone = weights | newcomers
         ranked = sorted(everyone, key=lambda name: (name not in staying, -everyone[name], name))
-        chosen = set(ranked[:cap])
+        chosen = room.choose(ranked) | set(staying)
         self.weights = {name: weights[name] * KEPT_AN_HOUR**hours for name in sorted(weights) if name in chosen}
         self.weights |= {name: newcomers[name] for name in sorted(newcomers) if name in chosen}
         self.n_turned_away = len(newcomers.keys() - chosen)
         self.heard, self.hour = {}, -1
         return sorted(name for name in weights if name not in chosen)
 
-    def admits(self, name: str, n_watched: int, cap: int) -> bool:
-        """Whether a series that is not watched may be from now on."""
-        return n_watched < cap or name in self.weights
+    def admits(self, name: str, room: Room) -> bool:
+        """Whether a series that is not watched may be from now on: it was chosen, or there is room."""
+        return name in self.weights or room.fits(name)

@@ -47,18 +47,19 @@ def list_channels(as_json: bool) -> None:
 
 @channels.command()
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def reset(yes: bool) -> None:
-    """Delete all channels and all windows of this deployment, and make the channels anew.
+@click.option("--everything", is_flag=True, help="Also what people made: rules, silences, verdicts and labels.")
+def reset(yes: bool, everything: bool) -> None:
+    """Delete the channels and all windows of this deployment, and make the channels anew.
 
-    Everything in them is gone: documents, history, alerts, labels. Needed when a channel was deleted under running
-    workers, or an embedded broker (which keeps nothing) was started again beside an old Redis. Stop the workers first.
+    Documents, history and alerts are gone. What people made stays (the channels `decisions` and `labels`), unless
+    --everything. Needed when a channel was deleted under running workers, or an embedded broker (which keeps nothing) was
+    started again beside an old Redis. Stop the workers first.
     """
     settings = load()
     if not yes:
-        click.confirm(
-            f"Delete every document, window and alert of '{settings.prefix}' at {settings.broker}?", abort=True
-        )
-    deleted = room.delete(settings)
+        what = "document, window, alert, rule, verdict and label" if everything else "document, window and alert"
+        click.confirm(f"Delete every {what} of '{settings.prefix}' at {settings.broker}?", abort=True)
+    deleted = room.delete(settings, spare=() if everything else room.MADE_BY_PEOPLE)
     with Redis.from_url(settings.redis) as redis:
         n_keys = delete_windows(redis, settings.prefix)
     room.create(settings)
