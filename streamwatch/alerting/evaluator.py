@@ -37,6 +37,7 @@ from streamwatch.alerting.transition import Changes, EvaluatorState, Transition
 from streamwatch.alerting.voices import Voice, voices
 from streamwatch.alerting.watch import Event
 from streamwatch.config import Settings
+from streamwatch.detection.peers import Peers
 from streamwatch.detection.settings import DetectionConfig
 from streamwatch.errors import StaleState
 from streamwatch.rules.history import RuleHistory
@@ -58,13 +59,16 @@ SPECIFIC = ("ticker:", "entity:", "topic:", "source:")
 
 
 class Header(msgspec.Struct, array_like=True):
-    """`closed_until_ms` is −1 before the first call; `full` once the cap on series was reached."""
+    """`closed_until_ms` is −1 before the first call; `full` once the cap on series was reached; `peers` as of the last hour's
+    end.
+    """
 
     version: int = VERSION
     closed_until_ms: int = -1
     full: bool = False
     roster: Roster = msgspec.field(default_factory=Roster)
     incidents: list[Incident] = []
+    peers: Peers = Peers()
 
 
 class Evaluator:
@@ -260,7 +264,7 @@ class Evaluator:
         if not self._header.roster.admits(name, self._room):
             self._say_full(name)
             return None
-        one = self._series[name] = Series(name, self.config, self._rules)
+        one = self._series[name] = self._new_series(name)
         self._room.take(name)
         return one
 
@@ -295,6 +299,10 @@ class Evaluator:
         staying = {name for name, one in self._series.items() if one.busy}
         for name in self._header.roster.close_hour(at_ms, self._room, self._series.keys(), staying):
             self._drop(name)
+        levels = [one.share.state.baseline.level for name, one in sorted(self._series.items()) if _is_peer(one)]
+        self._header.peers = Peers.of(levels)
+        for one in self._series.values():
+            one.lean_on(self._header.peers.null)
 
     def _forget_silent(self, day_ms: int) -> None:
         """At midnight, series that were silent for long make room."""
@@ -311,7 +319,17 @@ class Evaluator:
         state = SeriesState(
             decode(kept.detectors[name], type=DetectorState), decode(kept.evidence[name], type=EvidenceState)
         )
-        return Series(name, self.config, self._rules, state)
+        return self._new_series(name, state)
+
+    def _new_series(self, name: str, state: SeriesState | None = None) -> Series:
+        one = Series(name, self.config, self._rules, state)
+        one.lean_on(self._header.peers.null)
+        return one
+
+
+def _is_peer(one: Series) -> bool:
+    """Whether its level says something of others': it has a history, and is no sum of them."""
+    return one.share.warm and one.name != "all" and not one.name.startswith("source:")
 
 
 def _specific(one: Series) -> tuple[int, str]:

@@ -102,8 +102,8 @@ class Incidents:
         if not incident.over:
             return None  # a member went quiet: said with the next revision
         self.open.remove(incident)
-        never = event.what == "withdrawn" and incident.state == "pending"
-        resolution: Resolution = "withdrawn" if never else event.resolution
+        fired = incident.state == "firing"
+        resolution: Resolution = "recovered" if fired and event.what == "withdrawn" else event.resolution
         return self._tell(incident, event, "resolved", resolution)
 
     def _tell(

@@ -54,6 +54,7 @@ class Series:
         self.last_ms = state.detectors.last_ms if state else 0
         self.n_heard = state.detectors.n_heard if state else 0
         self._config = config
+        self._cold_null: float | None = None
         self._govern(
             rules,
             state.detectors.share if state else None,
@@ -96,6 +97,7 @@ class Series:
     ) -> None:
         of_share, of_volume = (rules.rule_for(self.name, kind) for kind in ("negative_share", "negative_volume"))
         self.share = ShareDetector(self._config.under(of_share), share)
+        self.share.lean_on(self._cold_null)
         self.volume = VolumeDetector(self._config.under(of_volume), volume)
         self.watches = (
             Watch(self.name, self.share, of_share, self.witnesses, episodes.get("negative_share")),
@@ -114,6 +116,11 @@ class Series:
         What a source hears, `all` hears too, so equal numbers are equal documents.
         """
         return self.name.startswith("source:") and self.n_heard == all_.n_heard
+
+    def lean_on(self, cold_null: float | None) -> None:
+        """From now on this is the share that its peers allow a new series."""
+        self._cold_null = cold_null
+        self.share.lean_on(cold_null)
 
     def count(self, start_ms: int, heard: Sequence[Voice]) -> None:
         """Count the voices of the bucket at `start_ms`."""

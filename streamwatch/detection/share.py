@@ -6,9 +6,9 @@ log-odds within the day cuts the run length of the plain estimate to a quarter. 
 martingale document by document). The window of a crossing begins where Page's CUSUM of the middle alternative last
 stood at zero: the maximum-likelihood estimate of the change point.
 
-A series is cold until it has had `WARM_HOURS` different hours and `WARM_DOCUMENTS` documents. A cold series is not
-tested at all, not even against its parent: an airline whose collection begins differs from the average of the others
-on its first day, and that is no incident.
+A series is cold until it has had `WARM_HOURS` different hours and `WARM_DOCUMENTS` documents. A cold series is tested
+against what its peers allow (`peers`), where there are enough of them: an airline whose collection begins differs from the
+average of the others on its first day, and that is no incident.
 
 References: arXiv:2203.03532 (see `shiryaev_roberts`); E. S. Page, "Continuous inspection schemes", Biometrika 41
 (1954).
@@ -30,7 +30,7 @@ from math import inf, log
 
 import msgspec
 
-from streamwatch.detection import beta_binomial
+from streamwatch.detection import beta_binomial, peers
 from streamwatch.detection.log_odds import times_odds
 from streamwatch.detection.reading import Reading
 from streamwatch.detection.settings import DetectionConfig
@@ -86,6 +86,7 @@ class ShareDetector:
 
     def __init__(self, config: DetectionConfig, state: ShareState | None = None) -> None:
         self.config = config
+        self._cold_null: float | None = None
         self.state = state or ShareState(ShareBaseline(), ShiryaevRoberts.fresh(len(ALTERNATIVES)))
         self.threshold = config.share_run_length
         self._log_threshold = log(self.threshold)
@@ -98,9 +99,20 @@ class ShareDetector:
         return self.state.n_hours >= WARM_HOURS and self.state.baseline.n >= WARM_DOCUMENTS
 
     @property
+    def tested(self) -> bool:
+        """Whether there is something to test against: its own history, or its peers'."""
+        return self.warm or self._cold_null is not None
+
+    def lean_on(self, cold_null: float | None) -> None:
+        """Say what share is allowed while there is no history, before the bucket that it holds for."""
+        if cold_null != self._cold_null:
+            self._cold_null = cold_null
+            self._hypotheses = self._hypothesise()
+
+    @property
     def crossed(self) -> bool:
         """Whether the evidence reaches the threshold now."""
-        return self.warm and self.log_e >= self._log_threshold
+        return self.tested and self.log_e >= self._log_threshold
 
     @property
     def log_e(self) -> float:
@@ -108,7 +120,7 @@ class ShareDetector:
 
         The larger of the e-value, which has `1 − TAIL_PART` of the budget, and of what the open bucket says alone.
         """
-        if not self.warm:
+        if not self.tested:
             return -inf
         return max(self.state.evidence.preview(self._log_ratios()) + log(1 - TAIL_PART), self._log_tail())
 
@@ -166,7 +178,7 @@ class ShareDetector:
 
     def _open(self, opens_ms: int) -> None:
         state = self.state
-        if state.open_ms and self.warm and not state.firing:
+        if state.open_ms and self.tested and not state.firing:
             state.evidence.skip((opens_ms - state.open_ms) // self.config.detection_bucket_ms - 1)
         state.open_ms, state.open_n, state.open_k = opens_ms, 0, 0
         self._hypotheses = self._hypothesise()
@@ -179,7 +191,7 @@ class ShareDetector:
         if state.firing:
             self._recover()
             return
-        if self.warm:
+        if self.tested:
             ratios = self._log_ratios()
             state.evidence.close(ratios)
             self._date(ratios[DATING])
@@ -239,6 +251,8 @@ class ShareDetector:
     def _hypothesise(self) -> tuple[float, tuple[float, ...], float, float]:
         """Null, alternatives, ρ and power of the open bucket: a function of the baseline, which learns when one closes."""
         baseline, at_ms = self.state.baseline, self.state.open_ms
-        null = times_odds(baseline.upper(at_ms), MARGIN)
+        null, rho = times_odds(baseline.upper(at_ms), MARGIN), baseline.rho_at(at_ms)
+        if not self.warm and self._cold_null is not None:
+            null, rho = self._cold_null, max(rho, peers.RHO)
         alternatives = tuple(times_odds(null, times) for times in ALTERNATIVES)
-        return null, alternatives, baseline.rho_at(at_ms), 1 / baseline.inflation.factor
+        return null, alternatives, rho, 1 / baseline.inflation.factor
