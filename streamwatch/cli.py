@@ -16,6 +16,7 @@ COMMANDS: dict[str, str] = {
     "silences": "streamwatch.commands.silences:silences",
     "rules": "streamwatch.commands.rules:rules",
     "dead-letter": "streamwatch.commands.dead_letter:dead_letter",
+    "series": "streamwatch.commands.series:series",
     "trends": "streamwatch.commands.trends:trends",
     "backtest": "streamwatch.commands.backtest:backtest",
     "classify": "streamwatch.commands.classify:classify",

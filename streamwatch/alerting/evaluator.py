@@ -96,7 +96,7 @@ class Evaluator:
         self._header = _read_header(kept.header)
         self._rules = self._rules_at(max(self.closed_until_ms, 0))
         self._texts = Texts(self.config.text_horizon_ms, kept.texts)
-        self._series = {name: self._load(name, kept) for name in sorted(kept.detectors)}
+        self._series = {name: self._load(name, kept) for name in sorted(kept.detectors.keys() & kept.evidence.keys())}
         self._budgets_of: dict[str, frozenset[str]] = {}
         self._room = self._make_room()
         self._incidents = Incidents(
@@ -130,6 +130,11 @@ class Evaluator:
         if whole is None or not whole.volume.warm:
             return []
         return [name for name, one in sorted(self._series.items()) if one.emerging]
+
+    @property
+    def n_turned_away(self) -> int:
+        """Names that had no room in the last hour."""
+        return self._header.roster.n_turned_away
 
     @property
     def open_alerts(self) -> set[str]:

@@ -66,21 +66,27 @@ class AlertStore:
 
         Raises `StaleState` when another evaluator began it in the same moment.
         """
+        state = await self.peek()
         with answering():
-            head = await self._redis.hgetall(self._head)
+            self.epoch = (await self._redis.hget(self._head, "epoch") or b"").decode()
+        if not self.epoch:
+            # Begun at once: from here on a wipe is seen, also one before the first step is committed.
+            await self.commit(-1, -1, Changes({}, {}, {}, [], b""), [], {})
+        return state
+
+    async def peek(self) -> EvaluatorState:
+        """All that was committed, for who only wants to see it."""
+        with answering():
+            header = await self._redis.hget(self._head, "header") or b""
             detectors = await self._redis.hgetall(f"{self._base}series")
             evidence = await self._redis.hgetall(f"{self._base}evidence")
             hours = sorted(int(h) for h in await self._redis.smembers(f"{self._base}hours"))
             texts = [await self._redis.smembers(f"{self._base}texts:{hour}") for hour in hours]
-        self.epoch = head.get(b"epoch", b"").decode()
-        if not self.epoch:
-            # Begun at once: from here on a wipe is seen, also one before the first step is committed.
-            await self.commit(-1, -1, Changes({}, {}, {}, [], b""), [], {})
         return EvaluatorState(
             detectors={name.decode(): raw for name, raw in detectors.items()},
             evidence={name.decode(): raw for name, raw in evidence.items()},
             texts={hour: [h.decode() for h in hashes] for hour, hashes in zip(hours, texts, strict=True)},
-            header=head.get(b"header", b""),
+            header=header,
         )
 
     async def in_place(self, closed_until_ms: int) -> bool:

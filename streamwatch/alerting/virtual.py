@@ -94,4 +94,3 @@ def transitions(records: Iterable[Classified], settings: Settings) -> Iterator[T
     while chunk := list(islice(waiting, CHUNK)):
         yield from virtual.feed(chunk)
     yield from virtual.finish()
-

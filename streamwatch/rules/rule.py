@@ -15,7 +15,7 @@ import msgspec
 from streamwatch.config import Settings
 from streamwatch.records import Severity
 from streamwatch.rules.glob import matches_any
-from streamwatch.timeline import DAY_MS, MINUTE_MS
+from streamwatch.timeline import DAY_MS, HOUR_MS
 
 TestedKind = Literal["negative_share", "negative_volume"]
 KINDS: tuple[TestedKind, ...] = get_args(TestedKind)
@@ -34,7 +34,7 @@ class Rule(msgspec.Struct, frozen=True):
         max_series: how many series the budget is shared over: as many as the rule will ever have, not today's number. The
             cap on all series together is the setting.
         min_negatives: fewer negatives than this in the window fire nothing (volume).
-        min_lift: so many times the usual volume at least (volume).
+        min_lift: so many times what this hour usually brings at least (volume).
         min_texts: distinct negative texts at least.
         max_author_share: no author may have written more of the window's negatives than this; 1 switches it off.
         for_ms: how long the test must stay above its threshold before `pending` becomes `firing`.
@@ -52,11 +52,11 @@ class Rule(msgspec.Struct, frozen=True):
     false_alarms_per_week: float = 1.0
     max_series: int = 200
     min_negatives: int = 5
-    min_lift: float = 2.5
+    min_lift: float = 1.5
     min_texts: int = 5
     max_author_share: float = 0.5
     for_ms: int = 0
-    keep_firing_for_ms: int = 30 * MINUTE_MS
+    keep_firing_for_ms: int = HOUR_MS
     max_firing_ms: int = DAY_MS
     severity: Literal["auto"] | Severity = "auto"
     labels: dict[str, str] = {}
