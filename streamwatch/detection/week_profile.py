@@ -1,10 +1,10 @@
-"""How the share of an hour of the week differs from the level, in 384 bytes.
+"""How the share of an hour of the week differs from the level, in 216 bytes.
 
 An hour's log-odds are the level's, plus an offset of its hour of the day, plus one of its hour of the week (Monday is day
 0, UTC). Both start at zero with a prior worth `1/τ²` of information, so an offset is believed only as far as there is
 evidence for it: the hour of the week is shrunk towards the hour of the day, and that towards the level. Offsets are the
 posterior means of a normal model of the hour's residual (one Newton step of the logistic likelihood); information is
-discounted week by week, so that a market that opens an hour later in summer is learnt anew.
+discounted day by day, so that a market that opens an hour later in summer is learnt anew.
 
 Offsets are kept in steps of .02 and information in steps of 9 %: what is lost by that is far below the offset's own error.
 
@@ -32,18 +32,21 @@ DAY_VARIANCE, WEEK_VARIANCE = 0.04, 0.01
 STEP = 0.02
 LARGEST_STEP = 127
 INFORMATION_STEP = 0.09
-KEPT_A_WEEK = 0.5**0.25
+KEPT_A_DAY = 0.5 ** (1 / 28)
 """Information weighs half after four weeks."""
-KEPT_A_DAY = KEPT_A_WEEK ** (1 / 7)
 LARGEST_RESIDUAL = 1.0
 """An hour teaches no more than this; the step is linear and would overshoot."""
 
 
 class WeekProfile(msgspec.Struct, array_like=True):
-    """Offsets (signed steps, plus 128) and information (log steps) by hour of day and by hour of week."""
+    """Offsets (signed steps, plus 128) by hour of day and by hour of week, and information (log steps) by hour of day.
 
-    day: bytes = bytes([128]) * HOURS_OF_DAY + bytes(HOURS_OF_DAY)
-    week: bytes = bytes([128]) * HOURS_OF_WEEK + bytes(HOURS_OF_WEEK)
+    An hour of the week is taken to have a seventh of the information of its hour of the day.
+    """
+
+    day: bytes = bytes([128]) * HOURS_OF_DAY
+    week: bytes = bytes([128]) * HOURS_OF_WEEK
+    known: bytes = bytes(HOURS_OF_DAY)
 
     def offset(self, hour: int) -> float:
         """Log-odds of the hour (hours since 1970) above the level."""
@@ -52,18 +55,20 @@ class WeekProfile(msgspec.Struct, array_like=True):
 
     def variance(self, hour: int) -> float:
         """Posterior variance of `offset`."""
-        of_day, of_week = _cells(hour)
-        day, week = self.day[HOURS_OF_DAY + of_day], self.week[HOURS_OF_WEEK + of_week]
-        return 1 / (1 / DAY_VARIANCE + _information(day)) + 1 / (1 / WEEK_VARIANCE + _information(week))
+        information = _information(self.known[_cells(hour)[0]])
+        return 1 / (1 / DAY_VARIANCE + information) + 1 / (1 / WEEK_VARIANCE + information / 7)
 
     def learn(self, hour: int, residual: float, information: float) -> None:
         """Add an hour whose log-odds lay `residual` above level and `offset`, with this Fisher information."""
         of_day, of_week = _cells(hour)
+        known = _information(self.known[of_day]) * KEPT_A_DAY
         residual = max(-LARGEST_RESIDUAL, min(LARGEST_RESIDUAL, residual))
         before = self.offset(hour)
-        self.day = _learn(self.day, of_day, residual, information, 1 / DAY_VARIANCE, KEPT_A_DAY)
+        self.day = _moved(self.day, of_day, residual * information / (1 / DAY_VARIANCE + known + information))
         left = residual - (self.offset(hour) - before)
-        self.week = _learn(self.week, of_week, left, information, 1 / WEEK_VARIANCE, KEPT_A_WEEK)
+        self.week = _moved(self.week, of_week, left * information / (1 / WEEK_VARIANCE + known / 7 + information))
+        step = min(255, round(log1p(known + information) / INFORMATION_STEP))
+        self.known = _with(self.known, of_day, step)
 
 
 def _cells(hour: int) -> tuple[int, int]:
@@ -71,16 +76,14 @@ def _cells(hour: int) -> tuple[int, int]:
     return hour % HOURS_OF_DAY, (hour + 3 * HOURS_OF_DAY) % HOURS_OF_WEEK
 
 
-def _learn(cells: bytes, i: int, residual: float, information: float, prior: float, kept: float) -> bytes:
-    """The cells after one update of cell i: a Kalman step, its gain shrunk by the prior's weight."""
-    n = len(cells) // 2
-    before = _information(cells[n + i]) * kept
-    gain = information / (prior + before + information)
-    steps = (cells[i] - 128) + gain * residual / STEP
-    moved = bytearray(cells)
-    moved[i] = 128 + max(-LARGEST_STEP, min(LARGEST_STEP, round(steps)))
-    moved[n + i] = min(255, round(log1p(before + information) / INFORMATION_STEP))
-    return bytes(moved)
+def _moved(cells: bytes, i: int, by: float) -> bytes:
+    """The cells after a Kalman step of cell i: the residual times its gain, which the prior's weight shrinks."""
+    steps = round((cells[i] - 128) + by / STEP)
+    return _with(cells, i, 128 + max(-LARGEST_STEP, min(LARGEST_STEP, steps)))
+
+
+def _with(cells: bytes, i: int, value: int) -> bytes:
+    return cells[:i] + bytes([value]) + cells[i + 1 :]
 
 
 def _information(step: int) -> float:
