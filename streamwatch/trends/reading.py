@@ -16,7 +16,7 @@ from streamwatch.trends.cells import EMPTY, SCORE_UNIT, Cell, unpacked
 from streamwatch.trends.counting import PartitionState
 from streamwatch.trends.distinct import Distinct, HourlyDistinct, MinuteDistinct, Uncounted
 from streamwatch.trends.keys import Keys
-from streamwatch.trends.levels import DAY, MINUTE, REGISTERED, Level, coarsest_dividing
+from streamwatch.trends.levels import DAY, LEVELS, MINUTE, REGISTERED, Level, coarsest_dividing
 from streamwatch.trends.sliding import slide
 from streamwatch.trends.store import parse_state, parse_totals
 
@@ -119,6 +119,21 @@ class TrendReader:
         for start_ms, cell, buckets in slide(cells, width_ms, step_ms):
             if (low is None or start_ms >= low) and (to_ms is None or start_ms < to_ms):
                 yield _window(start_ms, series, cell, *distinct.of(buckets))
+
+    def share_ranges(
+        self, series: str, width_ms: int, from_ms: int | None = None, to_ms: int | None = None
+    ) -> dict[int, tuple[float, float]]:
+        """By start of the window, the least and the greatest negative share of its parts that hold documents.
+
+        The parts are the windows of the next finer level (minutes in an hour). They are looked up when asked for and not
+        kept: where that level is past its retention there is nothing.
+        """
+        level = coarsest_dividing(width_ms)
+        finer = LEVELS[max(LEVELS.index(level) - (width_ms == level.width_ms), 0)]
+        shares: dict[int, list[float]] = {}
+        for bucket_ms, (n, negative, *_) in self._cells(self.partitions(), finer, series, from_ms, to_ms, None).items():
+            shares.setdefault(bucket_start(bucket_ms, width_ms), []).append(negative / n)
+        return {start_ms: (min(some), max(some)) for start_ms, some in shares.items()}
 
     def _cells(
         self, partitions: Sequence[Keys], level: Level, series: str, low: int | None, high: int | None,

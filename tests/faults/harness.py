@@ -234,15 +234,15 @@ class Scene:
 
     def windows(self, level: Level = FINE) -> Windows:
         """Every bucket of every series in every partition, summed over the partitions."""
-        found: dict[tuple[str, int], list[int]] = defaultdict(lambda: [0, 0, 0])
+        found: dict[tuple[str, int], list[int]] = defaultdict(lambda: [0] * 6)
         pattern = f"{self.settings.prefix}sw:{{p*}}:w:{level.code}:*"
         for key in list(self.redis.scan_iter(match=pattern, count=5000)):
             block, _, series = key.decode().split(f":w:{level.code}:", 1)[1].partition(":")
             for index, raw in self.redis.hgetall(key).items():
                 held = found[series, level.bucket_of(int(block), int(index))]
-                for i, n in enumerate(unpacked(raw)[:3]):
+                for i, n in enumerate(unpacked(raw)):
                     held[i] += n
-        return {key: (n, negative, positive) for key, (n, negative, positive) in found.items()}
+        return {key: tuple(cell) for key, cell in found.items()}
 
     def n_missed(self) -> int:
         """Documents that met a closed bucket."""

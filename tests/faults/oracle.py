@@ -16,8 +16,8 @@ from streamwatch.inference.engine import NullEngine
 from streamwatch.sources.row import Row
 from streamwatch.text.clean import model_text, stored_text
 
-Windows = dict[tuple[str, int], tuple[int, int, int]]
-"""(series, start of the 10 s bucket) to (n, negative, positive)."""
+Windows = dict[tuple[str, int], tuple[int, ...]]
+"""(series, start of the bucket) to (n, negative, positive, sum of scores in 1/10,000, without a score, of channel news)."""
 
 EARLIEST_MS, LATEST_MS = 946_684_800_000, 2_524_608_000_000
 """2000 and 2050: dates that a row may have."""
@@ -37,7 +37,7 @@ class Expected(NamedTuple):
 
 def expect(rows: Iterable[Row], settings: Settings, channel: str = "social") -> Expected:
     """Count the rows as they were written: in their order, each id once within its horizon."""
-    windows: dict[tuple[str, int], list[int]] = defaultdict(lambda: [0, 0, 0])
+    windows: dict[tuple[str, int], list[int]] = defaultdict(lambda: [0] * 6)
     n: Counter[str] = Counter()
     counted_in: dict[tuple[str, str], int] = {}
     arrival_ms: int | None = None
@@ -59,7 +59,7 @@ def expect(rows: Iterable[Row], settings: Settings, channel: str = "social") -> 
         n["counted"] += 1
         _count(windows, document, where)
     return Expected(
-        {key: tuple(counts) for key, counts in windows.items()},  # type: ignore[misc]
+        {key: tuple(counts) for key, counts in windows.items()},
         n["rows"], n["documents"], n["dead_lettered"], n["redelivered"], n["counted"],
     )  # fmt: skip
 
@@ -93,6 +93,8 @@ def _dated_sensibly(published_at: Any) -> bool:
 def _count(windows: dict[tuple[str, int], list[int]], document: dict[str, Any], channel: str) -> None:
     (prediction,) = NullEngine().classify([model_text(stored_text(document["text"]))])
     sentiment = document.get("sentiment") or prediction.sentiment.label  # type: ignore[union-attr]
+    p = prediction.sentiment.probabilities  # type: ignore[union-attr]
+    score = {"negative": -1, "neutral": 0, "positive": 1}.get(document.get("sentiment"), p["positive"] - p["negative"])
     topic = document.get("topic") or prediction.topic.label  # type: ignore[union-attr]
     series = {"all", f"source:{document.get('source') or channel}", f"topic:{topic}"}
     series |= {_entity_series(entity) for entity in document.get("entities", ())}
@@ -102,6 +104,8 @@ def _count(windows: dict[tuple[str, int], list[int]], document: dict[str, Any], 
         counts[0] += 1
         counts[1] += sentiment == "negative"
         counts[2] += sentiment == "positive"
+        counts[3] += round(score * 10_000)
+        counts[5] += channel == "news"
 
 
 def _entity_series(entity: str) -> str:

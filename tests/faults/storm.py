@@ -192,8 +192,8 @@ def _rolled_up(fine: Windows, width_ms: int) -> Windows:
     sums: dict[tuple[str, int], tuple[int, ...]] = {}
     for (series, bucket_ms), counts in fine.items():
         place = series, bucket_ms - bucket_ms % width_ms
-        sums[place] = tuple(a + b for a, b in zip(sums.get(place, (0, 0, 0)), counts, strict=True))
-    return sums  # type: ignore[return-value]
+        sums[place] = tuple(a + b for a, b in zip(sums.get(place, (0,) * 6), counts, strict=True))
+    return sums
 
 
 def summary(storm: Storm, expected: Expected) -> dict[str, Any]:

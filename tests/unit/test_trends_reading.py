@@ -120,6 +120,16 @@ def test_a_window_that_slides_over_minutes_merges_their_sketches(two_partitions:
     assert {w.distinct_texts for w in found} == {3}
 
 
+def test_the_least_and_the_greatest_share_come_from_the_finer_windows(two_partitions: Settings) -> None:
+    with BlockingRedis.from_url(two_partitions.redis) as client:
+        reader = TrendReader(client, two_partitions.prefix)
+        hours, threes = (reader.share_ranges("all", width_ms) for width_ms in (HOUR_MS, 3 * MINUTE_MS))
+        days = reader.share_ranges("all", DAY_MS)
+    assert hours == {START_MS: (0.0, 1.0), START_MS + HOUR_MS: (0.0, 1.0)}
+    assert len(threes) == 30 and set(threes.values()) == {(0.0, 1.0)}
+    assert days == {START_MS - 12 * HOUR_MS: (1 / 3, 1 / 3)}
+
+
 def test_from_names_the_first_window_and_to_is_not_included(two_partitions: Settings) -> None:
     with BlockingRedis.from_url(two_partitions.redis) as client:
         reader = TrendReader(client, two_partitions.prefix)
