@@ -134,8 +134,10 @@ class Series:
             watch.detector.update(start_ms, n_other + n_negative, n_negative)
 
     def _hear(self, voice: Voice, start_ms: int) -> bool:
-        """Whether a negative voice counts."""
-        return self.witnesses.add(voice, start_ms) or self._one_author_may_fire
+        """Whether a negative voice counts: where one mouth may not fire alone, it is not counted again and again."""
+        repeats = self.witnesses.repeats(voice, start_ms)
+        heard_enough = not self.witnesses.add(voice, start_ms)
+        return self._one_author_may_fire or not (repeats or heard_enough)
 
     def test(self, start_ms: int) -> Iterator[Event]:
         """What begins with the bucket at `start_ms`, which had negatives."""

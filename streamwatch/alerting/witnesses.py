@@ -2,8 +2,10 @@
 
 A ring of `KEPT` voices, so that an alert needs no look back at past entries. One author counts at most `AN_HOUR`
 times in an hour: who writes fifty angry posts is one angry person. Near copies (by their signatures, whoever wrote them)
-are one group: a campaign that varies one sentence is one text. Nothing fires on fewer groups than a rule wants, nor
-where one author, or one group, has more of the voices than the rule allows.
+are one group: a campaign that varies one sentence is one text. They are remembered all the same, so that an alert shows
+them, but the tests count only `AN_HOUR` of a group too: otherwise the evidence of a campaign would stand until enough other
+voices have come to fire on it. Nothing fires on fewer groups than a rule wants, nor where one author, or one group, has more
+of the voices than the rule allows.
 
 Examples:
     >>> ring = Witnesses()
@@ -82,6 +84,13 @@ class Witnesses(msgspec.Struct, array_like=True):
         )
         self.ring = [*self.ring, one][-KEPT:]
         return True
+
+    def repeats(self, voice: Voice, at_ms: int) -> bool:
+        """Whether near copies of a voice that is not remembered yet were heard enough in this hour."""
+        if not voice.signature:
+            return False
+        latest = (one for one in reversed(self.ring) if one.at_ms > at_ms - HOUR_MS)
+        return sum(alike(one.signature, voice.signature) for one in latest) >= AN_HOUR
 
     def amplify(self, text_hash: str, copies: int) -> bool:
         """Count later copies of a remembered text; False when it is not remembered."""
