@@ -87,10 +87,10 @@ class Watch:
         )
 
     def _wait(self, episode: Episode, at_ms: int, reading: Reading) -> Event | None:
-        """While pending: fire when `for` is over, withdraw when the test no longer crosses."""
-        if not self.detector.crossed:
+        """While pending: fire when `for` is over, withdraw when the test no longer crosses, or nobody asks any more."""
+        if self.rule is None or not self.detector.crossed:
             return self._leave("withdrawn", reading, at_ms, "withdrawn")
-        if self.rule is None or episode.age_ms(at_ms) < self.rule.for_ms:
+        if episode.age_ms(at_ms) < self.rule.for_ms:
             return None
         episode.pending = False
         return self._fire(reading, at_ms)
