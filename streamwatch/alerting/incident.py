@@ -1,6 +1,7 @@
 """One incident: the series that fired first, and the others that tell of the same documents. One incident, one alert."""
 
 from math import exp
+from typing import Literal
 
 import msgspec
 
@@ -48,7 +49,9 @@ class IncidentMember(msgspec.Struct, array_like=True):
 class Incident(msgspec.Struct, array_like=True):
     """`members[0]` is the root: it names the incident. `threshold` and `detector` are those of its test.
 
-    A `muted` one was told to its end before the evaluator's state was lost, and nothing more is told of it.
+    A `muted` one was told to its end before the evaluator's state was lost, and nothing more is told of it. `severity`,
+    `labels` and `routes` are the rule's; what it said last stays when the rule is gone, so that who was told of the beginning
+    is told of the end.
     """
 
     id: str
@@ -59,6 +62,9 @@ class Incident(msgspec.Struct, array_like=True):
     detector: str
     members: list[IncidentMember]
     muted: bool = False
+    severity: Literal["auto"] | Severity = "auto"
+    labels: dict[str, str] = {}
+    routes: tuple[str, ...] = ()
 
     @property
     def root(self) -> IncidentMember:
@@ -85,7 +91,12 @@ class Incident(msgspec.Struct, array_like=True):
         self.members.append(member)
         return member
 
-    def alert(self, at_ms: int, rule: Rule | None, evidence: Evidence, resolution: Resolution = "") -> Alert:
+    def heed(self, rule: Rule | None) -> None:
+        """Take what the rule says now, if it is still there."""
+        if rule is not None:
+            self.severity, self.labels, self.routes = rule.severity, rule.labels, rule.routes
+
+    def alert(self, at_ms: int, evidence: Evidence, resolution: Resolution = "") -> Alert:
         """The record of the state as it is now. Counts are the root's newest, the usual and the score its onset's."""
         root, now = self.root, self.root.last
         since_ms = root.fired.window_start_ms
@@ -96,7 +107,7 @@ class Incident(msgspec.Struct, array_like=True):
             rule=self.rule,
             series=root.series,
             kind=root.kind,
-            severity=self._severity(rule),
+            severity=self._severity(),
             onset=from_ms(root.onset_ms),
             at=from_ms(at_ms),
             window_s=(at_ms - since_ms) // 1000,
@@ -112,13 +123,13 @@ class Incident(msgspec.Struct, array_like=True):
             threshold=self.threshold,
             evidence=evidence,
             members=tuple(member.as_record() for member in self.members[1:]),
-            labels=rule.labels if rule else {},
-            routes=rule.routes if rule else (),
+            labels=self.labels,
+            routes=self.routes,
             resolution=resolution,
             detector=self.detector,
         )
 
-    def _severity(self, rule: Rule | None) -> Severity:
-        if rule is not None and rule.severity != "auto":
-            return rule.severity
+    def _severity(self) -> Severity:
+        if self.severity != "auto":
+            return self.severity
         return severity(self.root.lift, self.root.score, self.threshold, self.root.last.k)

@@ -153,10 +153,11 @@ class Incidents:
 
     def _transition(self, incident: Incident, at_ms: int, resolution: Resolution = "") -> Transition:
         self._look(incident)
+        incident.heed(self._rule(incident))
         series = self._shown(incident)
         since_ms = incident.root.fired.window_start_ms
         evidence = _evidence(series, since_ms) if series else Evidence()
-        alert = incident.alert(at_ms, self._rule(incident), evidence, resolution)
+        alert = incident.alert(at_ms, evidence, resolution)
         if series is None:
             return Transition(alert=alert)
         return Transition(
