@@ -193,17 +193,27 @@ class Evaluator:
         tick_ms = bucket_start(self.closed_until_ms, TICK_MS) + TICK_MS
         busy = [one for _, one in sorted(self._series.items()) if one.busy]
         while busy and tick_ms <= until_ms:
+            self._govern(tick_ms - self.config.bucket_ms)
             for one in busy:
                 self._changed[one.name] = None
                 told += self._tell(one.tick(tick_ms))
             busy = [one for one in busy if one.busy]
+            self._come_to(tick_ms)
             tick_ms += TICK_MS
+        self._come_to(until_ms)
+        return told
+
+    def _come_to(self, until_ms: int) -> None:
+        """Time has come to `until_ms`: close the hour and the day that end there or before.
+
+        Asked minute by minute while a series is in an episode, so that who stays for its episode's sake does not depend on
+        how far one call goes.
+        """
         if bucket_start(until_ms, DAY_MS) > self.closed_until_ms:
             self._forget_silent(bucket_start(until_ms, DAY_MS))
         if self._header.roster.closes(until_ms):
-            self._close_hour(until_ms)
+            self._close_hour()
         self._header.closed_until_ms = until_ms
-        return told
 
     def _tell(self, events: Iterable[Event]) -> list[Transition]:
         return [told for event in events if (told := self._incidents.take(event)) is not None]
@@ -212,14 +222,13 @@ class Evaluator:
         return self._history.at(bucket_ms) or self._default
 
     def _govern(self, start_ms: int) -> None:
-        """Put the rules into force that hold from this bucket on."""
-        rules = self._rules_at(start_ms)
-        if rules == self._rules:
+        """Put the rules into force that decide this bucket."""
+        before, self._rules = self._rules, self._rules_at(start_ms)
+        if self._rules is before or self._rules == before:
             return
-        self._rules = rules
         self._room = self._make_room()
         for one in self._series.values():
-            one.govern(rules)
+            one.govern(self._rules)
 
     # -- documents
 
@@ -266,19 +275,18 @@ class Evaluator:
         one = self._series.get(name)
         if one is not None:
             return one
-        if not self._header.roster.admits(name, self._room):
+        if not self._header.roster.admit(name, self._room):
             self._say_full(name)
             return None
         one = self._series[name] = self._new_series(name)
-        self._room.take(name)
         return one
 
     def _make_room(self) -> Room:
-        """The cap on all series and those of the rules that hold now, with the watched series in it."""
+        """The cap on all series and those of the rules that hold now, with the series in it that are watched or may be."""
         self._budgets_of.clear()
         caps = {rule.name: rule.max_series for rule in self._rules.rules} | {ALL_BUDGETS: self._cap}
         room = Room(caps, self._budgets)
-        for name in self._series:
+        for name in (*self._series, *self._header.roster.places):
             room.take(name)
         return room
 
@@ -299,10 +307,10 @@ class Evaluator:
             )  # fmt: skip
             self._header.full = True
 
-    def _close_hour(self, at_ms: int) -> None:
+    def _close_hour(self) -> None:
         """Under the cap the series with most documents stay."""
         staying = {name for name, one in self._series.items() if one.busy}
-        for name in self._header.roster.close_hour(at_ms, self._room, self._series.keys(), staying):
+        for name in self._header.roster.close_hour(self._room, self._series.keys(), staying):
             self._drop(name)
         levels = [one.share.state.baseline.level for name, one in sorted(self._series.items()) if _is_peer(one)]
         self._header.peers = Peers.of(levels)

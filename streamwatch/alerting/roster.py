@@ -15,10 +15,10 @@ Examples:
     ...     roster.hear(name, n, at_ms=0)
     >>> roster.hear("c", 3, at_ms=0)
     >>> room = Room({"": 2}, lambda name: ("",))
-    >>> roster.close_hour(3_600_000, room, watched={"a", "b"}, staying=set())
-    ['b']
-    >>> room.take("a"), room.take("d"), roster.admits("c", room), roster.admits("b", room), roster.n_turned_away
-    (None, None, True, False, 0)
+    >>> room.take("a"), room.take("b"), roster.close_hour(room, watched={"a", "b"}, staying=set())
+    (None, None, ['b'])
+    >>> room.give_back("b"), roster.admit("b", room), roster.admit("c", room), roster.n_turned_away
+    (None, False, True, 0)
 """
 
 from collections import Counter
@@ -69,12 +69,22 @@ class Room:
 
 
 class Roster(msgspec.Struct, array_like=True):
-    """`weights` of the watched series; `heard` in the running hour, of all; how many had no place in the last one."""
+    """Who has how many documents.
+
+    Attributes:
+        hour: that is running, −1 before its first document.
+        weights: of the watched series, and of the newcomers that may be, as the hour `weighed` closed.
+        heard: in the running hour, of all.
+        n_turned_away: how many had no place in the last one.
+        places: kept for newcomers, until they write again or the next hour closes.
+    """
 
     hour: int = -1
     weights: dict[str, float] = {}
     heard: dict[str, int] = {}
     n_turned_away: int = 0
+    weighed: int = -1
+    places: list[str] = []
 
     def hear(self, name: str, n: int, at_ms: int) -> None:
         """Count `n` documents of a series in the bucket at `at_ms`."""
@@ -91,20 +101,30 @@ class Roster(msgspec.Struct, array_like=True):
         """Whether the running hour ends at or before `at_ms`."""
         return self.hour >= 0 and at_ms // HOUR_MS > self.hour
 
-    def close_hour(self, at_ms: int, room: Room, watched: Collection[str], staying: Collection[str]) -> list[str]:
-        """The running hour has ended before `at_ms`: the watched series that must make room, by name."""
-        hours = at_ms // HOUR_MS - self.hour
-        weights = {name: self.weights.get(name, 0.0) + self.heard.get(name, 0) for name in watched}
-        newcomers = {name: float(n) for name, n in self.heard.items() if name not in weights}
-        everyone = weights | newcomers
+    def close_hour(self, room: Room, watched: Collection[str], staying: Collection[str]) -> list[str]:
+        """The running hour has ended: the watched series that must make room, by name. Newcomers that may be get a place."""
+        for name in self.places:
+            room.give_back(name)
+        kept = KEPT_AN_HOUR ** (self.hour - self.weighed)
+        everyone = {name: self.weights.get(name, 0.0) * kept + self.heard.get(name, 0) for name in watched}
+        newcomers = {name: float(n) for name, n in self.heard.items() if name not in everyone}
+        everyone |= newcomers
         ranked = sorted(everyone, key=lambda name: (name not in staying, -everyone[name], name))
         chosen = room.choose(ranked) | set(staying)
-        self.weights = {name: weights[name] * KEPT_AN_HOUR**hours for name in sorted(weights) if name in chosen}
-        self.weights |= {name: newcomers[name] for name in sorted(newcomers) if name in chosen}
-        self.n_turned_away = len(newcomers.keys() - chosen)
-        self.heard, self.hour = {}, -1
-        return sorted(name for name in weights if name not in chosen)
+        self.weights = {name: everyone[name] for name in sorted(chosen)}
+        self.places = sorted(chosen & newcomers.keys())
+        for name in self.places:
+            room.take(name)
+        self.n_turned_away = len(newcomers) - len(self.places)
+        self.heard, self.hour, self.weighed = {}, -1, self.hour
+        return [name for name in sorted(watched) if name not in chosen]
 
-    def admits(self, name: str, room: Room) -> bool:
-        """Whether a series that is not watched may be from now on: it was chosen, or there is room."""
-        return name in self.weights or room.fits(name)
+    def admit(self, name: str, room: Room) -> bool:
+        """Whether a series that is not watched is from now on: a place was kept for it, or there is room, which it takes."""
+        if name in self.places:
+            self.places.remove(name)
+            return True
+        if not room.fits(name):
+            return False
+        room.take(name)
+        return True
