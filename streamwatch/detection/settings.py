@@ -30,7 +30,7 @@ class DetectionConfig(msgspec.Struct, frozen=True):
     """
 
     detection_bucket_ms: int = MINUTE_MS
-    volume_bucket_ms: int = 20 * MINUTE_MS
+    volume_bucket_ms: int = 30 * MINUTE_MS
     false_alarms_per_week: float = 1.0
     max_series: int = 200
     n_kinds: int = len(KINDS)
