@@ -39,12 +39,8 @@ from streamwatch.timeline import DAY_MS, HOUR_MS, bucket_start
 LEAST = 5
 """An alert shows five documents; with fewer there is nothing to show."""
 LIFT, USUAL_LIFT = 2.5, 1.5
-EMERGES = 0.5
-"""The part of the log threshold at which a cold series starts anew: doing so needlessly costs a day of waiting, and
-no alert.
-"""
-COLD_EMERGES = log(10.0)
-"""At most so much: with a promise of centuries a series that jumps in its first hours would never start anew."""
+EMERGES = log(20.0)
+"""Weeks to chance at which a cold series starts anew: doing so needlessly costs a day of waiting, and no alert."""
 WARM_PERIODS = N_PERIODS = 24
 FORGOTTEN_MS = 14 * DAY_MS
 FORGOTTEN_BUCKETS = 60
@@ -70,6 +66,7 @@ class VolumeState(msgspec.Struct, array_like=True):
     episode_n: int = 0
     episode_k: int = 0
     episode_expected: float = 0.0
+    n_frozen: int = 0
 
     @property
     def baseline(self) -> UsualState:
@@ -153,7 +150,9 @@ class VolumeDetector:
         state = self.state
         if new_level:
             self._score.new_level(state.episode_k / max(state.episode_expected, LEAST_EXPECTED))
-        state.firing = False
+        else:
+            self._score.recover(state.open_ms, state.n_frozen)
+        state.firing, state.n_frozen = False, 0
         self._expect()
 
     def reading(self) -> Reading:
@@ -170,8 +169,7 @@ class VolumeDetector:
         return k >= LEAST and k >= USUAL_LIFT * self._expected and k >= LIFT * median(self.state.periods)
 
     def _emerges(self) -> bool:
-        bar = min(self._score.log_threshold * EMERGES, COLD_EMERGES)
-        return self._matters() and self.log_e >= bar
+        return self._matters() and self.log_e >= EMERGES
 
     def _advance(self, at_ms: int) -> None:
         """Close the buckets that end at or before `at_ms`."""
@@ -194,6 +192,7 @@ class VolumeDetector:
         state, ends_ms = self.state, self.state.open_ms + self._width_ms
         if state.firing:
             state.episode_expected += self._expected / self._per_period
+            state.n_frozen += 1
             self._score.close_frozen(state.open_ms, float(state.bucket_k[-1]))
         else:
             self._score.close(state.open_ms, float(state.bucket_k[-1]))

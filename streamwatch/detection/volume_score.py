@@ -101,9 +101,15 @@ class VolumeScore:
         self.usual.learn(start_ms, count, psi)
 
     def close_frozen(self, start_ms: int, count: float) -> None:
-        """The bucket ended in an incident: nothing learns from it."""
+        """The bucket ended in an incident: only the tail learns that such scores come."""
         self.tail.earn(self._width_ms, self.weeks_allowed)
+        if self.knows_its_level:
+            self.tail.learn(start_ms, self.z(start_ms, count), self.usual.age_days < YOUNG_DAYS)
         self.scales.pass_by(count, self.expected(start_ms))
+
+    def recover(self, start_ms: int, n_buckets: int) -> None:
+        """An incident of so many frozen buckets is over: the level learns what winsorising leaves of it."""
+        self.usual.absorb(start_ms, n_buckets, self.scales.psi(1))
 
     def onset(self) -> None:
         """An alarm was raised."""

@@ -36,8 +36,8 @@ PRIOR_MEAN, PRIOR_SD, PRIOR_BLOCKS = 1.6**POWER, 0.44, 12.0
 KEPT = 0.5 ** (1 / 63)
 WINSOR_SD = 2.0
 LEAST_SD = 0.05
-CAUTION = 0.7
-STEP = 0.5
+CAUTION = 0.5
+STEP = 0.25
 EULER = 0.5772156649
 GUMBEL = sqrt(6) / pi
 """Scale of a Gumbel distribution whose standard deviation is 1."""

@@ -139,6 +139,16 @@ class UsualVolume:
         state.n_buckets += 1
         self._factors = None
 
+    def absorb(self, start_ms: int, n_buckets: int, psi: float) -> None:
+        """Learn at once that `n_buckets` buckets brought as much as a bucket can teach; cells stay as they are."""
+        expected = self.expected(start_ms, psi)
+        most = expected + WINSOR_SD * sqrt(expected + psi * expected * expected) + 1.0
+        kept = self._kept**n_buckets
+        weight = (1 - kept) / (1 - self._kept)
+        self.state.count = self.state.count * kept + weight * most
+        self.state.exposure = self.state.exposure * kept + weight * max(LEAST, expected) / max(LEAST, self.level)
+        self._factors = None
+
     def rescale(self, times: float) -> None:
         """A new level with the same shape."""
         self.state.count *= times

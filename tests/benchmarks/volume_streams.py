@@ -17,6 +17,7 @@ Floats = NDArray[np.float64]
 STEP_MS = 300_000
 ROWS_A_DAY = 288
 WINDOWS_PART = 0.1
+HEIGHTS, HEIGHTS_PLAIN = (1.0, 20.0), (2.5, 40.0)
 FIRST_MS = 1_400_000_100_000
 
 
@@ -29,8 +30,8 @@ class Labelled(NamedTuple):
     windows: list[tuple[int, int]]
 
 
-def synthetic(seed: int) -> Labelled:
-    """The series of a seed."""
+def synthetic(seed: int, plain: bool = False) -> Labelled:
+    """The series of a seed; `plain` has anomalies that are easier to see."""
     rng = np.random.default_rng(seed)
     n = int(rng.integers(18, 60)) * ROWS_A_DAY
     rate = _background(rng, n)
@@ -38,7 +39,7 @@ def synthetic(seed: int) -> Labelled:
     excess = np.zeros(n)
     typical = float(np.median(rate))
     for onset in onsets:
-        excess += _anomaly(rng, n, onset, typical)
+        excess += _anomaly(rng, n, onset, typical, plain)
     shape = 1.0 / rng.choice([0.005, 0.02, 0.05, 0.1, 0.3])
     count = rng.poisson((rate + excess) * rng.gamma(shape, 1 / shape, n))
     _break(rng, count, onsets)
@@ -49,7 +50,7 @@ def synthetic(seed: int) -> Labelled:
     return Labelled(f"synthetic {seed}", at_ms[kept], count[kept], windows)
 
 
-def planted(name: str, at_ms: NDArray[np.int64], count: NDArray[np.int64], seed: int) -> Labelled:
+def planted(name: str, at_ms: NDArray[np.int64], count: NDArray[np.int64], seed: int, plain: bool = False) -> Labelled:
     """A real series with anomalies planted in it; what it has of its own is not labelled."""
     rng = np.random.default_rng(seed)
     onsets = _onsets(rng, len(count))
@@ -57,7 +58,7 @@ def planted(name: str, at_ms: NDArray[np.int64], count: NDArray[np.int64], seed:
     typical = max(float(np.mean(count)), 0.5)
     total = count.copy()
     for onset in onsets:
-        total += rng.poisson(_anomaly(rng, len(count), onset, typical, rows_a_day))
+        total += rng.poisson(_anomaly(rng, len(count), onset, typical, plain, rows_a_day))
     return Labelled(f"{name} {seed}", at_ms, total, windows_around(onsets, len(count)))
 
 
@@ -101,9 +102,12 @@ def _onsets(rng: np.random.Generator, n: int) -> list[int]:
     return sorted(onsets)
 
 
-def _anomaly(rng: np.random.Generator, n: int, onset: int, typical: float, rows_a_day: int = ROWS_A_DAY) -> Floats:
-    """The excess rate of one anomaly, in a shape drawn at random; the height is 1 to 20 times the typical rate."""
-    height = typical * np.exp(rng.uniform(np.log(1.0), np.log(20.0)))
+def _anomaly(
+    rng: np.random.Generator, n: int, onset: int, typical: float, plain: bool, rows_a_day: int = ROWS_A_DAY
+) -> Floats:
+    """The excess rate of one anomaly, in a shape drawn at random; the height is so many times the typical rate."""
+    low, high = HEIGHTS_PLAIN if plain else HEIGHTS
+    height = typical * np.exp(rng.uniform(np.log(low), np.log(high)))
     after = np.maximum(np.arange(n) - onset, 0.0)
     on = np.arange(n) >= onset
     kind = rng.choice(["spike", "fade", "fade", "rise", "step"])
