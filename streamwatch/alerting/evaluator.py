@@ -97,6 +97,7 @@ class Evaluator:
         self._rules = self._rules_at(max(self.closed_until_ms, 0))
         self._texts = Texts(self.config.text_horizon_ms, kept.texts)
         self._series = {name: self._load(name, kept) for name in sorted(kept.detectors.keys() & kept.evidence.keys())}
+        self._busy = {name for name, one in self._series.items() if one.busy}
         self._budgets_of: dict[str, frozenset[str]] = {}
         self._room = self._make_room()
         self._incidents = Incidents(
@@ -191,13 +192,14 @@ class Evaluator:
         """Tick the series in an episode at every boundary after the last one up to `until_ms`."""
         told: list[Transition] = []
         tick_ms = bucket_start(self.closed_until_ms, TICK_MS) + TICK_MS
-        busy = [one for _, one in sorted(self._series.items()) if one.busy]
+        busy = [self._series[name] for name in sorted(self._busy)]
         while busy and tick_ms <= until_ms:
             self._govern(tick_ms - self.config.bucket_ms)
             for one in busy:
                 self._changed[one.name] = None
                 told += self._tell(one.tick(tick_ms))
             busy = [one for one in busy if one.busy]
+            self._busy = {one.name for one in busy}
             self._come_to(tick_ms)
             tick_ms += TICK_MS
         self._come_to(until_ms)
@@ -246,6 +248,8 @@ class Evaluator:
         told: list[Transition] = []
         for one in sorted(crossing, key=_specific):
             told += self._tell(one.test(start_ms))
+            if one.busy:
+                self._busy.add(one.name)
         return told
 
     def _hear(self, name: str, start_ms: int, heard: Sequence[Voice]) -> Series | None:
@@ -309,8 +313,7 @@ class Evaluator:
 
     def _close_hour(self) -> None:
         """Under the cap the series with most documents stay."""
-        staying = {name for name, one in self._series.items() if one.busy}
-        for name in self._header.roster.close_hour(self._room, self._series.keys(), staying):
+        for name in self._header.roster.close_hour(self._room, self._series.keys(), self._busy):
             self._drop(name)
         levels = [one.share.state.baseline.level for name, one in sorted(self._series.items()) if _is_peer(one)]
         self._header.peers = Peers.of(levels)
@@ -319,8 +322,10 @@ class Evaluator:
 
     def _forget_silent(self, day_ms: int) -> None:
         """At midnight, series that were silent for long make room."""
-        for name in [n for n, one in self._series.items() if not one.busy and day_ms - one.last_ms > FORGOTTEN_MS]:
-            self._drop(name)
+        silent = [name for name, one in self._series.items() if day_ms - one.last_ms > FORGOTTEN_MS]
+        for name in silent:
+            if name not in self._busy:
+                self._drop(name)
 
     def _drop(self, name: str) -> None:
         del self._series[name]
