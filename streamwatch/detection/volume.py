@@ -13,18 +13,20 @@ instead (collection began): it is no alert, and the quiet before it does not cou
 
 Examples:
     >>> from streamwatch.timeline import MINUTE_MS
-    >>> detector = VolumeDetector(DetectionConfig())
-    >>> for minute in range(0, 5 * 24 * 60, 10):
+    >>> detector = VolumeDetector(DetectionConfig(max_series=10))
+    >>> for minute in range(0, 7 * 24 * 60, 10):
     ...     detector.update(minute * MINUTE_MS, 3, 1)
     >>> detector.crossed
     False
-    >>> for minute in range(5 * 24 * 60, 5 * 24 * 60 + 40):
+    >>> for minute in range(7 * 24 * 60, 7 * 24 * 60 + 30):
     ...     detector.update(minute * MINUTE_MS, 3, 1)
     >>> detector.crossed, detector.reading().k, round(detector.reading().k_expected)
-    (True, 42, 6)
+    (True, 33, 6)
 """
 
-from math import inf, log, sqrt
+import struct
+from math import expm1, inf, log, log1p, sqrt
+from statistics import median
 
 import msgspec
 
@@ -49,7 +51,8 @@ FORGOTTEN_BUCKETS = 60
 
 class VolumeState(msgspec.Struct, array_like=True):
     """All that is remembered. A period is an hour, or a bucket when that is longer; `bucket_…` are the buckets of the running
-    period, the open one last; `periods` has the negatives of the last 24 closed periods, the newest last.
+    period, the open one last; `periods` has the negatives of the last 24 closed
+    periods, the newest last, as half floats of log(1 + k): exact up to 260.
     """
 
     score: ScoreState
@@ -58,7 +61,7 @@ class VolumeState(msgspec.Struct, array_like=True):
     bucket_k: list[int] = []
     period_k: int = 0
     period_has_documents: bool = False
-    periods: list[int] = []
+    periods: bytes = b""
     n_active: int = 0
     now_ms: int = 0
     firing: bool = False
@@ -166,7 +169,12 @@ class VolumeDetector:
     def _matters(self) -> bool:
         """Enough negatives in the last hour for people to call it an incident."""
         k = sum(self.state.bucket_k)
-        return k >= LEAST and k >= USUAL_LIFT * self._expected and k >= LIFT * median(self.state.periods)
+        return k >= LEAST and k >= USUAL_LIFT * self._expected and k >= LIFT * self._median_period()
+
+    def _median_period(self) -> float:
+        """Negatives of the middle one of the last 24 hours; 0 where there is none."""
+        logs = [value for (value,) in struct.iter_unpack("<e", self.state.periods)]
+        return median(round(expm1(value)) for value in logs) if logs else 0.0
 
     def _emerges(self) -> bool:
         return self._matters() and self.log_e >= EMERGES
@@ -206,7 +214,7 @@ class VolumeDetector:
 
     def _close_period(self) -> None:
         state = self.state
-        state.periods = [*state.periods, state.period_k][-N_PERIODS:]
+        state.periods = (state.periods + struct.pack("<e", log1p(state.period_k)))[-2 * N_PERIODS :]
         if not state.firing:
             state.n_active = min(WARM_PERIODS, state.n_active + state.period_has_documents)
         state.period_k, state.period_has_documents = 0, False
@@ -214,15 +222,3 @@ class VolumeDetector:
     def _expect(self) -> None:
         """What an hour brings at this time: a function of what was learnt when the last bucket closed."""
         self._expected = self._score.expected(max(0, self.state.open_ms)) * self._per_period
-
-
-def median(counts: list[int]) -> float:
-    """The median; 0 of nothing.
-
-    >>> median([]), median([3, 1]), median([5, 1, 9])
-    (0.0, 2.0, 5.0)
-    """
-    if not counts:
-        return 0.0
-    ordered, half = sorted(counts), len(counts) // 2
-    return float(ordered[half]) if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
