@@ -1,6 +1,7 @@
 """One incident, one alert: which series are members, what is told of them, and when it is over."""
 
 from collections import defaultdict
+from itertools import pairwise
 
 import pytest
 from alerting_streams import (
@@ -248,7 +249,7 @@ def test_each_incident_begins_once_and_ends_once_and_its_revisions_grow_by_one(
         assert len({(alert.series, alert.kind, alert.onset, alert.rule) for alert in revisions}) == 1
         assert (revisions[-1].resolution == "withdrawn") == ("firing" not in said)
         assert revisions[-1].resolution
-        assert all(a.at <= b.at for a, b in zip(revisions, revisions[1:], strict=False))
+        assert all(a.at <= b.at for a, b in pairwise(revisions))
 
 
 @given(bursts, groupings)

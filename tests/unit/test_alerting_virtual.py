@@ -52,18 +52,30 @@ def test_a_late_document_is_detected_on_when_it_comes():
 
 def test_what_is_too_old_on_arrival_is_not_detected_on():
     virtual = VirtualTime(SETTINGS)
-    virtual.feed([record(10 * HOUR_MS)])
-    virtual.feed([record(8 * HOUR_MS, 1)])
-    assert virtual.finish() == []
-    assert virtual.evaluator.take_changes().texts == {9 * HOUR_MS: ["t0"]}
+    virtual.feed([record(10 * HOUR_MS), record(8 * HOUR_MS, 1), record(11 * HOUR_MS, 2)])
+    virtual.finish()
+    assert virtual.totals["late"] == 1
+    assert virtual.evaluator.take_changes().texts == {10 * HOUR_MS: ["t0"]}
 
 
-def test_backfill_dead_letters_and_markers_are_not_detected_on():
+@pytest.mark.parametrize("changes", [{"backfill": True}, {"outcome": "dead_lettered"}, {"outcome": "marker"}])
+def test_backfill_dead_letters_and_markers_are_not_detected_on(changes):
     virtual = VirtualTime(SETTINGS)
-    for i, changes in enumerate([{"backfill": True}, {"outcome": "dead_lettered"}, {"outcome": "marker"}]):
-        assert virtual.feed([record(10 * HOUR_MS, i, **changes)]) == []
-    assert virtual.finish() == []
-    assert virtual.evaluator.closed_until_ms <= 0
+    virtual.feed([record(10 * HOUR_MS, 0, **changes), record(11 * HOUR_MS, 1)])
+    assert virtual.evaluator.take_changes().texts == {}
+
+
+def test_how_documents_are_dealt_to_calls_changes_nothing():
+    records = [record(HOUR_MS + i * 7_000, i, text_hash=f"t{i // 2}", id=f"d{i // 3}") for i in range(300)]
+    seen = []
+    for size in (1, 7, 300):
+        virtual = VirtualTime(SETTINGS)
+        for start in range(0, len(records), size):
+            virtual.feed(records[start : start + size])
+        virtual.finish()
+        changes = virtual.evaluator.take_changes()
+        seen.append((virtual.totals, changes.texts, changes.detectors, virtual.evaluator.closed_until_ms))
+    assert seen[0] == seen[1] == seen[2]
 
 
 def test_nothing_gives_nothing():
