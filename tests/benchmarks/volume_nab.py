@@ -5,13 +5,14 @@
 The rules (A. Lavin, S. Ahmad, "Evaluating real-time anomaly detection algorithms: the Numenta anomaly benchmark", ICMLA
 2015, the standard profile): the first alert in a window scores by its place in it, σ(y) = 2/(1 + e⁵ʸ) − 1 with y from −1
 at the left end to 0 at the right, over σ(−1); a window without one −1; an alert outside of windows .11·σ(y), y counted in
-widths of the window before it, −.11 where there is none; the first 15 % of rows (750 at most) do not count. 0 is what silence scores, 100 a perfect
-detector. So a window that is missed costs what 9 to 18 false alarms do.
+widths of the window before it, −.11 where there is none; the first 15 % of rows (750 at most) do not count. 0 is what
+silence scores, 100 a perfect detector. So a window that is missed costs what 9 to 18 false alarms do.
 
 The series are simulated (`volume_streams`; anomalies of 1 to 20 times the typical rate, a third of them hardly to be seen;
-`--plain`: 2.5 to 40 times) and, with `--data`, eighty days of hourly counts of stocknet's most spoken of tickers and five-minute
-counts of the airlines with anomalies planted (what they have of their own counts as false). Constants were chosen on seeds 0 to 39; `--held-out` takes others. The thresholds of the
-detectors it is compared with are the best for the very series that they are scored on; ours is the default.
+`--plain`: 2.5 to 40 times) and, with `--data`, eighty days of hourly counts of stocknet's most spoken of tickers and
+five-minute counts of the airlines with anomalies planted (what they have of their own counts as false). Constants were
+chosen on seeds 0 to 39; `--held-out` takes others. The thresholds of the detectors it is compared with are the best for
+the very series that they are scored on; ours is the default.
 """
 
 import argparse
