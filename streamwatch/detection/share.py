@@ -40,7 +40,8 @@ from streamwatch.records import AlertKind
 from streamwatch.timeline import DAY_MS, HOUR_MS, bucket_start
 
 MARGIN = 1.05
-ALTERNATIVES = (1.5, 2.0, 4.0)
+ALTERNATIVES, WEIGHTS = (1.5, 2.0, 4.0), (0.2, 0.3, 0.5)
+"""Times the null's odds. The largest has most weight: a large change is over soon, and a small one can wait."""
 DATING = 1
 """The alternative whose CUSUM dates the change."""
 WARM_HOURS, WARM_DOCUMENTS = 12, 20
@@ -122,7 +123,7 @@ class ShareDetector:
         """
         if not self.tested:
             return -inf
-        return max(self.state.evidence.preview(self._log_ratios()) + log(1 - TAIL_PART), self._log_tail())
+        return max(self.state.evidence.preview(self._log_ratios(), WEIGHTS) + log(1 - TAIL_PART), self._log_tail())
 
     @property
     def null(self) -> float:

@@ -82,8 +82,11 @@ class ShareBaseline(msgspec.Struct, array_like=True):
     @property
     def rho(self) -> float:
         """The overdispersion between buckets."""
-        rho = (PRIOR_RHO * PRIOR_PAIRS + self.excess) / (PRIOR_PAIRS + self.pairs)
-        return min(CEILING_RHO, max(FLOOR_RHO, rho))
+        return _within_limits(self._rho_by_moments)
+
+    @property
+    def _rho_by_moments(self) -> float:
+        return (PRIOR_RHO * PRIOR_PAIRS + self.excess) / (PRIOR_PAIRS + self.pairs)
 
     def p(self, at_ms: int) -> float:
         """The expected negative share of the hour that holds `at_ms`."""
@@ -92,7 +95,7 @@ class ShareBaseline(msgspec.Struct, array_like=True):
     def rho_at(self, at_ms: int) -> float:
         """ρ, with what is not known of this hour's offset: its variance in log-odds is one of pq times that in ρ."""
         p = self.p(at_ms)
-        return min(CEILING_RHO, self.rho + p * (1 - p) * self.profile.variance(at_ms // HOUR_MS))
+        return _within_limits(self._rho_by_moments + p * (1 - p) * self.profile.variance(at_ms // HOUR_MS))
 
     def upper(self, at_ms: int) -> float:
         """The upper bound of the share of that hour."""
@@ -163,3 +166,7 @@ class ShareBaseline(msgspec.Struct, array_like=True):
             self.pairs *= kept
             self.excess *= kept
         self.at_ms = at_ms
+
+
+def _within_limits(rho: float) -> float:
+    return min(CEILING_RHO, max(FLOOR_RHO, rho))

@@ -7,19 +7,19 @@ at (the ratio is a martingale document by document). An empty bucket has ratio 1
 cost nothing.
 
 Reference: J. Shin, A. Ramdas, A. Rinaldo, "E-detectors: a nonparametric framework for sequential change detection",
-arXiv:2203.03532, definition 2.2 and theorem 2.4. We keep three alternatives with equal weight instead of their
-adaptive grid.
+arXiv:2203.03532, definition 2.2 and theorem 2.4. We keep three alternatives with fixed weights instead of their
+adaptive grid; the mean is weighted by them.
 
 Examples:
     >>> detector = ShiryaevRoberts.fresh(2)
     >>> for _ in range(3):
     ...     detector.close((0.0, 0.0))
-    >>> round(exp(detector.log_mean()), 6)          # three buckets without evidence
+    >>> round(exp(detector.log_mean((0.5, 0.5))), 6)          # three buckets without evidence
     3.0
-    >>> round(exp(detector.preview((2.0, 1.0))), 3)   # the open bucket, not yet closed
+    >>> round(exp(detector.preview((2.0, 1.0), (0.5, 0.5))), 3)   # the open bucket, not yet closed
     20.215
     >>> detector.skip(10)
-    >>> round(exp(detector.log_mean()), 6)
+    >>> round(exp(detector.log_mean((0.5, 0.5))), 6)
     13.0
 """
 
@@ -48,14 +48,14 @@ class ShiryaevRoberts(msgspec.Struct, array_like=True):
         if n_buckets > 0:
             self.log_m = [_log_add(m, log(n_buckets)) for m in self.log_m]
 
-    def preview(self, log_ratios: Sequence[float]) -> float:
-        """log of the mean of M, were the open bucket to end now."""
+    def preview(self, log_ratios: Sequence[float], weights: Sequence[float]) -> float:
+        """log of the mean of M, were the open bucket to end now. The weights of the alternatives sum to 1."""
         ended = [_log_add(m, 0.0) + ratio for m, ratio in zip(self.log_m, log_ratios, strict=True)]
-        return _log_mean(ended)
+        return _log_mean(ended, weights)
 
-    def log_mean(self) -> float:
+    def log_mean(self, weights: Sequence[float]) -> float:
         """log of the mean of M over all closed buckets."""
-        return _log_mean(self.log_m)
+        return _log_mean(self.log_m, weights)
 
 
 def _log_add(a: float, b: float) -> float:
@@ -65,8 +65,8 @@ def _log_add(a: float, b: float) -> float:
     return a + log1p(exp(b - a)) if b > -inf else a
 
 
-def _log_mean(logs: Sequence[float]) -> float:
+def _log_mean(logs: Sequence[float], weights: Sequence[float]) -> float:
     largest = max(logs)
     if largest == -inf:
         return -inf
-    return largest + log(sum(exp(value - largest) for value in logs) / len(logs))
+    return largest + log(sum(weight * exp(value - largest) for value, weight in zip(logs, weights, strict=True)))

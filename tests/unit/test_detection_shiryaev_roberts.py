@@ -11,6 +11,8 @@ from streamwatch.detection.shiryaev_roberts import ShiryaevRoberts
 
 ratios = st.lists(st.floats(-5, 5), min_size=1, max_size=30)
 
+WEIGHTS = (1.0,)
+
 
 @given(ratios)
 def test_it_sums_the_evidence_for_a_change_at_each_bucket(log_ratios):
@@ -18,7 +20,7 @@ def test_it_sums_the_evidence_for_a_change_at_each_bucket(log_ratios):
     for ratio in log_ratios:
         detector.close((ratio,))
     by_hand = sum(exp(sum(log_ratios[start:])) for start in range(len(log_ratios)))
-    assert detector.log_mean() == approx(log(by_hand), abs=1e-9)
+    assert detector.log_mean(WEIGHTS) == approx(log(by_hand), abs=1e-9)
 
 
 @given(ratios, st.integers(0, 40))
@@ -38,17 +40,17 @@ def test_preview_is_what_closing_would_give_and_changes_nothing(log_ratios):
     detector = ShiryaevRoberts.fresh(1)
     for ratio in log_ratios:
         before = list(detector.log_m)
-        seen = detector.preview((ratio,))
+        seen = detector.preview((ratio,), WEIGHTS)
         assert detector.log_m == before
         detector.close((ratio,))
-        assert detector.log_mean() == approx(seen)
+        assert detector.log_mean(WEIGHTS) == approx(seen)
 
 
 def test_it_does_not_overflow():
     detector = ShiryaevRoberts.fresh(3)
     for _ in range(100):
         detector.close((1e5, 1e4, -1e5))
-    assert 1e6 < detector.log_mean() < inf
+    assert 1e6 < detector.log_mean(WEIGHTS) < inf
 
 
 def test_no_evidence_goes_to_bytes_and_back():
