@@ -58,6 +58,10 @@ TAIL_SD = 3.0
 """The tail is computed from here on: below it cannot matter, and it costs a sum."""
 
 
+Hypotheses = tuple[float, tuple[float, ...], float, float]
+"""The null's share, the alternatives', ρ, and the power η."""
+
+
 class ShareState(msgspec.Struct, array_like=True):
     """All that is remembered. `open_…` is the running detection bucket, `window_…` what the CUSUM dates."""
 
@@ -88,6 +92,7 @@ class ShareDetector:
     def __init__(self, config: DetectionConfig, state: ShareState | None = None) -> None:
         self.config = config
         self._cold_null: float | None = None
+        self._answered: tuple[tuple[Hypotheses, int, int], list[float]] | None = None
         self.state = state or ShareState(ShareBaseline(), ShiryaevRoberts.fresh(len(ALTERNATIVES)))
         self.threshold = config.share_run_length
         self._log_threshold = log(self.threshold)
@@ -231,12 +236,17 @@ class ShareDetector:
         )
         state.recovery = max(0.0, state.recovery + ratio)
 
-    def _log_ratios(self) -> tuple[float, ...]:
-        """Of the open bucket, to the power that neighbouring buckets' agreement leaves: see `variance_inflation`."""
-        state = self.state
-        null, alternatives, rho, power = self._hypotheses
-        n, k = state.open_n, state.open_k
-        return tuple(power * beta_binomial.log_likelihood_ratio(n, k, null, p1, rho) for p1 in alternatives)
+    def _log_ratios(self) -> list[float]:
+        """Of the open bucket, to the power that neighbouring buckets' agreement leaves: see `variance_inflation`.
+
+        Asked for when the bucket is tested and again when it closes, so the answer is kept.
+        """
+        asked = self._hypotheses, self.state.open_n, self.state.open_k
+        if self._answered is None or self._answered[0] != asked:
+            (null, alternatives, rho, power), n, k = asked
+            ratios = beta_binomial.log_likelihood_ratios(n, k, null, alternatives, rho)
+            self._answered = asked, [power * ratio for ratio in ratios]
+        return self._answered[1]
 
     def _log_tail(self) -> float:
         """What the open bucket says alone: its part of the budget over the probability of so many negatives, divided by
@@ -249,7 +259,7 @@ class ShareDetector:
             return -inf
         return log(TAIL_PART / self._looks) - beta_binomial.log_upper_tail(n, k, null, rho)
 
-    def _hypothesise(self) -> tuple[float, tuple[float, ...], float, float]:
+    def _hypothesise(self) -> Hypotheses:
         """Null, alternatives, ρ and power of the open bucket: a function of the baseline, which learns when one closes."""
         baseline, at_ms = self.state.baseline, self.state.open_ms
         null, rho = times_odds(baseline.upper(at_ms), MARGIN), baseline.rho_at(at_ms)
