@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,7 @@ def plot(backtest: Backtest, alerts: Sequence[Alert], path: Path, step: str) -> 
         _draw(ax, name, backtest, told)
     axes[-1, 0].set_xlabel("UTC")
     figure.suptitle(
-        f"{len(told)} alerts in {backtest.virtual.n_fed:,} documents; negative share (line) against what is usual (band), "
+        f"{len(told)} alert{'s' * (len(told) != 1)} in {backtest.virtual.n_fed:,} documents; negative share (line) against what is usual (band), "
         f"negatives per {step} (bars)",
         fontsize=10, x=0.01, ha="left",
     )  # fmt: skip
@@ -69,7 +69,7 @@ def _draw(ax: Any, name: str, backtest: Backtest, told: Sequence[Alert]) -> None
     points, usual = backtest.points.get(name, {}), backtest.usual.get(name, {})
     starts = sorted(points)
     bars = ax.twinx()
-    width = (from_ms(starts[1]) - from_ms(starts[0])) * 0.9 if len(starts) > 1 else 0.03
+    width = timedelta(milliseconds=backtest.step_ms)
     bars.bar(
         [from_ms(at) for at in starts],
         [points[at].k for at in starts],

@@ -47,6 +47,7 @@ class Backtest:
         step_ms: width of the points that are kept for drawing.
 
     Attributes:
+        step_ms: width of the points.
         points: by series and start of the step.
         usual: by series and start of the step, as the detector had it when the step ended.
         emerged: series that spoke up without a history, and when that was first seen.
@@ -59,7 +60,7 @@ class Backtest:
         self.usual: dict[str, dict[int, Usual]] = {}
         self.emerged: dict[str, int] = {}
         self.first_ms: int | None = None
-        self._step_ms = step_ms
+        self.step_ms = step_ms
         self._records: dict[tuple[int, int], Classified] = {}
         self._noted_ms = -1
 
@@ -96,7 +97,7 @@ class Backtest:
             self._draw(record)
 
     def _draw(self, record: Classified) -> None:
-        step = bucket_start(record.published_ms, self._step_ms)
+        step = bucket_start(record.published_ms, self.step_ms)
         negative = record.counted_sentiment == "negative"
         for name in series_of(record):
             points = self.points.setdefault(name, {})
@@ -105,7 +106,7 @@ class Backtest:
 
     def _note_usual(self) -> None:
         """Once a step: what each series' share is expected to be."""
-        step = bucket_start(max(self.evaluator.closed_until_ms, 0), self._step_ms)
+        step = bucket_start(max(self.evaluator.closed_until_ms, 0), self.step_ms)
         if step <= self._noted_ms:
             return
         self._noted_ms = step
