@@ -2,9 +2,10 @@
 
     python tests/benchmarks/evaluator_cost.py --json cost.json
 
-Every series has had a busy month of 20 sources (`busy_month`), and has two documents in each measured bucket of 10 s, of
-which a fifth is negative as usual; each counts in `all` too, which is one of the series. A step is what the worker does: which buckets are open,
-how many entries they have, the entries, the evaluation, and one commit of state. Beside it, in the same round:
+Every series has had a busy month of 20 sources (`busy_month`). In each measured bucket of 10 s it has two documents, of which
+a fifth is negative as usual; each counts in `all` too, which is one of the series. A step is what the worker does: which
+buckets are open, how many entries they have, the entries, the evaluation, and one commit of state. Beside it, in the same
+round:
 
 - plain: the same bytes of state by one pipelined HSET for each hash and series, so that a slow machine is seen;
 - one of all: a bucket in which a single document speaks, of one series, while the others are silent.
@@ -37,7 +38,6 @@ from streamwatch.alerting.store import AlertStore
 from streamwatch.alerting.transition import Changes
 from streamwatch.config import BUCKET_MS, Settings
 from streamwatch.embedded import RedisServer
-from streamwatch.trends.entry import Entry
 from streamwatch.trends.keys import Keys
 
 PARTITIONS = 4
