@@ -5,8 +5,8 @@ no reason, by moments, winsorised, each scale its own (so a rate that remembers 
 u is what is not known of the shape of the day. A burst of one bucket lifts the first z and little of the second, the end
 of an incident the second and not the first; what lifts both is news that goes on.
 
-A third scale of twelve buckets in the minimum was measured too: on the airline tweets it sees Delta's first incident at
-a quarter of the evidence and United's not at all, and the promise is kept without it.
+A third scale of twelve buckets in the minimum was tried too: on the airline tweets it sees Delta's first incident late and
+United's not at all, and the promise is kept without it.
 
 Reference: F. J. Anscombe, "The statistical analysis of insect counts based on the negative binomial distribution",
 Biometrics 5 (1949), the moments.
@@ -27,8 +27,7 @@ PRIOR_PSI, PRIOR_WEIGHT, FLOOR_PSI = 0.15, 30.0, 0.01
 """ψ before there is evidence, its weight in buckets, and the least."""
 WINSOR_SD, CONSISTENT = 1.5, 0.778
 """A squared deviation counts up to 1.5² variances, and E min(z², 1.5²) = .778. With 3 standard deviations an anomaly of a day
-or two feeds ψ until nothing is unusual any more (ψ of 1 to 45 in a third of the simulated series); up to 44 % of wild buckets
-cannot do that here.
+or two feeds ψ until nothing is unusual any more; up to 44 % of wild buckets cannot do that here.
 """
 N_EARLIER = 2
 """The longer scale is the bucket and so many before it."""

@@ -1,6 +1,6 @@
 """How often the volume detector raises an alarm when nothing happens, against what is allowed.
 
-    python tests/benchmarks/volume_null.py [--series 4] [--weeks 104] [--only NAME] [--bucket-minutes 20]
+    python tests/benchmarks/volume_null.py [--series 4] [--weeks 104] [--only NAME] [--bucket-minutes 30]
 
 Each line is a kind of stream without incidents. After four weeks of warm-up the onsets are counted (each followed by a day
 of rest), with the exact 95 % interval of a Poisson rate; the first four weeks stand beside them. The last lines are streams with
@@ -128,7 +128,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--series", type=int, default=4)
     parser.add_argument("--weeks", type=int, default=104)
     parser.add_argument("--only", default="", help="only nulls whose name contains this")
-    parser.add_argument("--bucket-minutes", type=int, default=20)
+    parser.add_argument("--bucket-minutes", type=int, default=30)
     return parser.parse_args()
 
 
