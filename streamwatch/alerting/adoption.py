@@ -30,6 +30,8 @@ class Known(NamedTuple):
     onset_ms: int
     until_ms: int | None
     """When it was resolved; None: it was not."""
+    pending: bool = False
+    """Whether it is not known to have fired."""
 
 
 class Published:
@@ -45,7 +47,7 @@ class Published:
         known: dict[tuple[str, str, str], list[Known]] = {}
         for alert in newest:
             until_ms = to_ms(alert.at) if alert.state == "resolved" else None
-            one = Known(alert.id, alert.revision, to_ms(alert.onset), until_ms)
+            one = Known(alert.id, alert.revision, to_ms(alert.onset), until_ms, alert.state == "pending")
             known.setdefault((alert.rule, alert.series, alert.kind), []).append(one)
         return cls(known)
 

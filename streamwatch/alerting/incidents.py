@@ -15,7 +15,7 @@ when no member is pending or firing.
 
 from collections.abc import Callable, Iterable, Mapping
 
-from streamwatch.alerting.adoption import Published
+from streamwatch.alerting.adoption import Known, Published
 from streamwatch.alerting.incident import Incident
 from streamwatch.alerting.series import Series
 from streamwatch.alerting.transition import Transition
@@ -84,13 +84,18 @@ class Incidents:
             members=[],
             muted=known is not None and known.until_ms is not None,
         )
-        root = incident.join(event)
+        incident.join(event)
         self.open.append(incident)
-        if known is not None:  # told before our state was lost, under the onset that was found then
-            root.onset_ms = known.onset_ms
-            self._published = self._published.without({known.id})
-            return None
-        return self._transition(incident, event.at_ms)
+        self._published = self._published.without({incident.id})  # no later episode continues it
+        return self._transition(incident, event.at_ms) if known is None else self._adopt(incident, known, event)
+
+    def _adopt(self, incident: Incident, known: Known, event: Event) -> Transition | None:
+        """It was told before our state was lost, under the onset that was found then: tell only what is new."""
+        incident.root.onset_ms = known.onset_ms
+        if known.pending:
+            return self._tell(incident, event, "firing") if event.what == "firing" else None
+        incident.state = "firing"
+        return None
 
     def _go_on(self, incident: Incident, event: Event) -> Transition | None:
         member = incident.member(event.series, event.kind)
@@ -98,7 +103,8 @@ class Incidents:
         member.last = event.reading
         member.state = "firing" if event.what == "firing" else "resolved"
         if event.what == "firing":
-            return self._tell(incident, event, "firing")
+            told = member is incident.root and incident.state == "firing"  # by an evaluator before us
+            return None if told else self._tell(incident, event, "firing")
         if not incident.over:
             return None  # a member went quiet: said with the next revision
         self.open.remove(incident)
