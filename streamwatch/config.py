@@ -104,8 +104,8 @@ class Settings(BaseSettings):
     # -- detection
     detection_bucket_s: Annotated[int, Field(ge=10, multiple_of=10)] = Field(60, description="Detection bucket of the share detector; a multiple of 10 s")
     volume_bucket_s: Annotated[int, Field(ge=10, multiple_of=10)] = Field(1800, description="Detection bucket of the volume detector; a multiple of 10 s")
-    false_alarms_per_week: Annotated[float, Field(gt=0)] = Field(1.0, description="False alarms allowed in a week over all series together")
-    max_series: Annotated[int, Field(ge=1)] = Field(200, description="Series that are tested at most; the error budget is shared over this many, and when there are more, those with most documents are tested")
+    false_alarms_per_week: Annotated[float, Field(gt=0)] = Field(7.0, description="False alarms allowed in a week over all series together; a rules file gives each rule its own")
+    max_series: Annotated[int, Field(ge=1)] = Field(50, description="Series that are tested at most; the error budget is shared over this many, and when there are more, those with most documents are tested")
     stalled_after_s: Annotated[int, Field(ge=0)] = Field(900, description="A source channel that is silent for so long, or event time that does not move although there is work, raises an alert of kind `stalled`; 0: never")
     keep_firing_s: Annotated[int, Field(ge=0)] = Field(3600, description="An episode must have been calm for this long before it is resolved")
     max_firing_s: Annotated[int, Field(ge=60)] = Field(86_400, description="An episode that fires longer is resolved as a new level")

@@ -34,14 +34,18 @@ def plot(backtest: Backtest, alerts: Sequence[Alert], path: Path, step: str) -> 
     for ax, name in zip(axes[:, 0], names, strict=True):
         _draw(ax, name, backtest, told)
     axes[-1, 0].set_xlabel("UTC")
-    figure.suptitle(
-        f"{len(told)} alert{'s' * (len(told) != 1)} in {backtest.virtual.n_fed:,} documents; negative share (line) against what is usual (band), "
-        f"negatives per {step} (bars)",
-        fontsize=10, x=0.01, ha="left",
-    )  # fmt: skip
+    figure.suptitle(_title(backtest, told, step), fontsize=10, x=0.01, ha="left")
     figure.savefig(path, dpi=110)
     pyplot.close(figure)
     return len(names)
+
+
+def _title(backtest: Backtest, told: Sequence[Alert], step: str) -> str:
+    n = len(told)
+    return (
+        f"{n} alert{'s' * (n != 1)} in {backtest.virtual.n_fed:,} documents; "
+        f"negative share (line) against what is usual (band), negatives per {step} (bars)"
+    )
 
 
 def _pyplot() -> Any:

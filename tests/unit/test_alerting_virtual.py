@@ -1,8 +1,4 @@
-"""Virtual time: documents in the order of the log, and the airline tweets where their folder is given."""
-
-import importlib.util
-import os
-from pathlib import Path
+"""Virtual time: documents in the order of the log."""
 
 import pytest
 
@@ -11,7 +7,6 @@ from streamwatch.config import load
 from streamwatch.records import Classified
 from streamwatch.timeline import HOUR_MS
 
-DATA = os.environ.get("STREAMWATCH_DATA", "")
 SETTINGS = load()
 
 
@@ -80,25 +75,3 @@ def test_how_documents_are_dealt_to_calls_changes_nothing():
 
 def test_nothing_gives_nothing():
     assert list(transitions([], SETTINGS)) == []
-
-
-@pytest.fixture(scope="module")
-def airline():
-    """The benchmark beside the tests, as a module."""
-    if not DATA or not (Path(DATA) / "stream" / "airline_tweets_2015.csv.gz").exists():
-        pytest.skip("needs STREAMWATCH_DATA: the folder with stream/airline_tweets_2015.csv.gz")
-    path = Path(__file__).parents[1] / "benchmarks" / "detection_airline.py"
-    spec = importlib.util.spec_from_file_location("detection_airline", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.mark.parametrize("seed", [None, 0, 4])
-def test_the_airline_incidents_are_found_and_the_traps_left_alone(airline, seed):
-    told = list(transitions(airline.documents(Path(DATA), seed), SETTINGS))
-    onsets = [(t.alert.series, airline.to_ms(t.alert.onset)) for t in told if t.alert.state == "firing"]
-    day = airline.parse_rfc3339("2015-02-22T00:00:00Z")
-    assert any(s == "entity:Delta" and day + 15 * HOUR_MS <= ms < day + 24 * HOUR_MS for s, ms in onsets)
-    assert len(airline.found(onsets)) >= 2
-    assert airline.traps(onsets) == []
