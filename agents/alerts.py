@@ -144,7 +144,7 @@ class AlertService:
             return self._evaluator
         rules = await self._rules.refresh()
         self._published = await self._read_published()
-        self._stalls = Stalls(self._settings.stalled_after_s * 1000, self._published.values())
+        self._stalls.know(self._published.values())
         state = await self._store.load()
         self._evaluator = Evaluator(self._settings, rules, state, Published.of(self._published.values()))
         return self._evaluator

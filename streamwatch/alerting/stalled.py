@@ -35,7 +35,13 @@ class Stalls:
     def __init__(self, after_ms: int, published: Iterable[Alert] = ()) -> None:
         self._after_ms = after_ms
         self._since: dict[str, tuple[Place, int]] = {}
-        self._open = {a.series: a for a in published if a.kind == "stalled" and a.state == "firing"}
+        self.know(published)
+
+    def know(self, published: Iterable[Alert]) -> None:
+        """What the alert channel holds now: the newest revision of each. Since when a thing stands we know ourselves."""
+        stalled = [alert for alert in published if alert.kind == "stalled"]
+        self._open = {alert.series: alert for alert in stalled if alert.state == "firing"}
+        self._revisions = {alert.id: alert.revision for alert in stalled}
 
     def observe(self, name: str, place: Place, now_ms: int, idle: bool = False) -> Alert | None:
         """The alert that begins or ends with this look. An `idle` thing has nothing to do, and stalls never."""
@@ -46,10 +52,14 @@ class Stalls:
         open_ = self._open.get(name)
         if open_ is not None:
             return None if self._still(open_, name, place, idle) else _resolved(open_, now_ms)
-        return _fired(name, place, since_ms, now_ms) if now_ms - since_ms >= self._after_ms else None
+        if now_ms - since_ms < self._after_ms:
+            return None
+        fired = _fired(name, place, since_ms, now_ms)
+        return msgspec.structs.replace(fired, revision=self._revisions.get(fired.id, 0) + 1)
 
     def told(self, alert: Alert) -> None:
         """The alert is in the channel."""
+        self._revisions[alert.id] = alert.revision
         if alert.state == "firing":
             self._open[alert.series] = alert
         else:
