@@ -1,8 +1,9 @@
 """Windows and evaluator over documents in virtual time: no broker, no store, no clock. Tests and `backtest` use it.
 
 What the trend writer does with a partition is done here with all documents: the same counting, so an id counts once
-within its horizon, and a document is detected on at its date, but never earlier than arrival − lateness. Arrival is the
-largest date so far (as `replay` sets it), and the watermark is the newest arrival minus the lateness.
+within its horizon, and a document is detected on at its date, but never earlier than arrival − lateness. Arrival is what
+the record says (`observed_ms`, which `replay` sets to the largest date so far), never less than the largest before it; the
+watermark is the newest arrival minus the lateness.
 
 Examples:
     >>> from streamwatch.config import Settings
@@ -67,7 +68,7 @@ class VirtualTime:
         return self._close(self._arrival_ms)
 
     def _admit(self, record: Classified) -> Admitted:
-        self._arrival_ms = max(self._arrival_ms, record.published_ms)
+        self._arrival_ms = max(self._arrival_ms, record.observed_ms)
         admitted = Admitted(self.n_fed, record, self._arrival_ms, text_hash(record.id))
         self.n_fed += 1
         return admitted

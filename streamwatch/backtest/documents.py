@@ -19,6 +19,7 @@ from streamwatch.delivery.intake import SourceRecord, Work, classified, prepare
 from streamwatch.errors import RejectError
 from streamwatch.inference.engine import Engine
 from streamwatch.records import Classified, Label, Prediction, SentimentLabel
+from streamwatch.sources.pacing import ArrivalClock, wall_ms
 from streamwatch.sources.row import Row
 
 GIVEN = "given"
@@ -32,10 +33,16 @@ class Documents:
         open_engine: opens the model when the first text needs it: a file with its own labels never does.
         channel: the source channel of rows that name none.
         given_only: a given sentiment is enough: a document without a topic counts in none, and no model is asked.
+        now_ms: the wall clock: no date behind it is believed, as in a replay.
     """
 
     def __init__(
-        self, settings: Settings, open_engine: Callable[[], Engine], channel: str, given_only: bool = False
+        self,
+        settings: Settings,
+        open_engine: Callable[[], Engine],
+        channel: str,
+        given_only: bool = False,
+        now_ms: Callable[[], int] = wall_ms,
     ) -> None:
         self._settings = settings
         self._open_engine = open_engine
@@ -43,7 +50,7 @@ class Documents:
         self._given_only = given_only
         self._engine: Engine | None = None
         self._known: dict[str, Prediction] = {}
-        self._arrival_ms = 0
+        self._clock = ArrivalClock(0, lambda: now_ms() + settings.max_ahead_s * 1000)
         self._n_rows = 0
         self.rejected: Counter[str] = Counter()
 
@@ -55,8 +62,8 @@ class Documents:
         return list(self._records(works, errors, known_before))
 
     def _prepared(self, row: Row) -> Work | None:
-        self._arrival_ms = max(self._arrival_ms, row.published_ms or 0)
-        source = SourceRecord(row.channel or self._channel, 0, self._n_rows, row.value, self._arrival_ms)
+        arrival_ms = self._clock.see(row.published_ms)
+        source = SourceRecord(row.channel or self._channel, 0, self._n_rows, row.value, arrival_ms)
         self._n_rows += 1
         try:
             return prepare(source, self._settings)

@@ -13,6 +13,11 @@ import time
 from collections.abc import Callable
 
 
+def wall_ms() -> int:
+    """The wall clock."""
+    return time.time_ns() // 1_000_000
+
+
 class Pace:
     """Event time against the wall clock: `speed` event seconds pass in one second. None waits for nothing."""
 

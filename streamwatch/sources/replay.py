@@ -18,7 +18,7 @@ from threading import Event
 
 from streamwatch import channels as room
 from streamwatch.config import Settings
-from streamwatch.sources.pacing import ArrivalClock, Pace
+from streamwatch.sources.pacing import ArrivalClock, Pace, wall_ms
 from streamwatch.sources.row import Row
 from streamwatch.sources.sender import Header, Sender
 from streamwatch.timeline import parse_rfc3339
@@ -65,11 +65,6 @@ class Options:
     def opened(self) -> tuple[str, ...]:
         """All channels that are opened, each once."""
         return tuple(dict.fromkeys((self.channel, *self.channels)))
-
-
-def wall_ms() -> int:
-    """The wall clock."""
-    return time.time_ns() // 1_000_000
 
 
 def replay(

@@ -119,6 +119,23 @@ def test_how_rows_are_dealt_to_calls_changes_no_alert():
     assert told(100) == told(977)
 
 
+def test_a_date_in_the_future_carries_no_time_away():
+    documents = Documents(load(), AssertionError, "social", given_only=True, now_ms=lambda: 1_800_000_000_000)
+    made = [
+        _row(n, at_ms, "neutral") for n, at_ms in enumerate((1_700_000_000_000, 4_000_000_000_000, 1_700_000_060_000))
+    ]
+    assert [record.observed_ms for record in documents.classified(made)] == [1_700_000_000_000, 1_700_000_060_000]
+    assert documents.rejected == {"date_in_future": 1}
+
+
+def test_a_record_comes_when_it_says_and_not_when_it_was_published():
+    documents, run = Documents(load(), AssertionError, "social", given_only=True), Backtest(load())
+    empty = Row(b"x", b'{"id":"x","text":"","published_at":"2023-11-14T23:13:20Z"}', 1_700_003_600_000)
+    run.feed(documents.classified([empty, _row(1, 1_700_000_000_000, "neutral")]))
+    assert run.last_ms == 1_700_003_600_000
+    assert documents.rejected == {"empty_text": 1}
+
+
 def _row(n, at_ms, sentiment):
     document = {
         "id": str(n), "text": f"subject{n} verb{n * 7} object{n * 13}", "published_at": format_rfc3339(at_ms),
