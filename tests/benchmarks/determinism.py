@@ -24,17 +24,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from streamwatch.config import Settings, load
 from streamwatch.embedded import RedisServer, Tansu, embedded_settings
-from streamwatch.sources import synthetic
 from streamwatch.sources.columns import parse_columns
 from streamwatch.sources.files import read_rows
 from streamwatch.sources.row import Row
 from streamwatch.timeline import DAY_MS, HOUR_MS, MINUTE_MS, bucket_start, parse_rfc3339
 from tests.faults.same_alerts import Difference, Fault, Piece, Told, backtest, compare, live, write_rows
 from tests.faults.takeovers import stop_for_a_minute, wipe_at_half
+from tests.faults.telling_day import telling_day
 
 COLUMNS = ("entities=airline", "sentiment=sentiment", "id=id")
 OUT_OF_ORDER_MS = 10 * MINUTE_MS
@@ -120,18 +118,6 @@ def out_of_order(rows: Sequence[Row], seed: int) -> list[Row]:
     """The rows as they would come, each up to ten minutes late."""
     draw = random.Random(seed)
     return sorted(rows, key=lambda row: (row.published_ms or 0) + draw.uniform(0, OUT_OF_ORDER_MS))
-
-
-def with_sentiment(row: Row) -> Row:
-    """Documents of the synthetic day published in an incident are negative: the null model's hashes would hide it."""
-    try:
-        document = json.loads(row.value)
-    except ValueError:
-        return row
-    published_at = str(document.get("published_at", ""))
-    bad = any(incident.start <= published_at < incident.end for incident in synthetic.INCIDENTS)
-    document["sentiment"] = "negative" if bad else ("neutral", "positive")[len(str(document.get("text"))) % 2]
-    return msgspec.structs.replace(row, value=json.dumps(document).encode())
 
 
 # -- the cases
@@ -227,7 +213,7 @@ def main() -> None:
         (folder / "rules.yml").write_text(RULES)
         rows = write_rows(folder / "airline.jsonl", read_rows(options.airline, parse_columns(COLUMNS)))
         write_rows(folder / "shuffled.jsonl", out_of_order(rows, options.seed))
-        day = write_rows(folder / "synthetic.jsonl", map(with_sentiment, read_rows(synthetic.SHIPPED)))
+        day = write_rows(folder / "synthetic.jsonl", telling_day())
         bench = Bench(embedded_settings(broker.url, redis.url), folder, rows, day, options.real_minutes)
         print(f"{'case (revisions, beside backtest)':46}" + "".join(f"{head:>{len(head) + 2}}" for head in HEADS))
         for name in options.only or CASES:

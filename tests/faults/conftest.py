@@ -1,23 +1,20 @@
 """What storms share: the rows, what they must count to, a Redis that may be wiped, and one quiet run."""
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from streamwatch.channels import SOURCES
 from streamwatch.config import Settings, load
 from streamwatch.embedded import RedisServer, Tansu, embedded_settings
-from streamwatch.sources import synthetic
-from streamwatch.sources.files import read_rows
 from streamwatch.sources.replay import Options
 from streamwatch.sources.row import Row
 
 from .oracle import Expected, expect
 from .storm import WHOLE, Plan, Storm, judge
+from .telling_day import telling_day
 
 OPTIONS = Options(channels=SOURCES)
 
@@ -32,22 +29,8 @@ class Quiet:
 
 @pytest.fixture(scope="session")
 def rows() -> Sequence[Row]:
-    """The synthetic day, with its copies, late documents, redeliveries and faults.
-
-    What was published during an incident is negative, so that the null model's hashes cannot hide the alerts.
-    """
-    return [_with_sentiment(row) for row in read_rows(synthetic.SHIPPED)]
-
-
-def _with_sentiment(row: Row) -> Row:
-    try:
-        document = json.loads(row.value)
-    except ValueError:
-        return row
-    published_at = str(document.get("published_at", ""))
-    bad = any(incident.start <= published_at < incident.end for incident in synthetic.INCIDENTS)
-    document["sentiment"] = "negative" if bad else ("neutral", "positive")[len(str(document.get("text"))) % 2]
-    return msgspec.structs.replace(row, value=json.dumps(document).encode())
+    """The synthetic day, with its incidents told in the documents themselves."""
+    return telling_day()
 
 
 @pytest.fixture(scope="session")
