@@ -4,7 +4,7 @@ Examples:
     >>> from streamwatch.config import Settings
     >>> report = report_of(Backtest(Settings()), [], {})
     >>> report["documents"], report["rules"][0]["fired"], report["rules"][0]["allowed_per_week"]
-    (0, 0, 1.0)
+    (0, 0, 7.0)
 """
 
 from collections import Counter

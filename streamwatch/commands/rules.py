@@ -101,7 +101,7 @@ def _summary(found: RuleSet) -> str:
     """How many rules, and what they allow together.
 
     >>> _summary(default_rules(Settings()))
-    '1 rule, 1 false alarm a week allowed'
+    '1 rule, 7 false alarms a week allowed'
     """
     n, allowed = len(found.rules), f"{found.false_alarms_per_week:.4g}"
     return f"{n} rule{'s' * (n != 1)}, {allowed} false alarm{'s' * (allowed != '1')} a week allowed"

@@ -224,7 +224,7 @@ def test_without_a_file_the_settings_are_the_rules_and_a_bad_file_stops_the_firs
             bolder = keeper(tansu_settings.model_copy(update={"false_alarms_per_week": 5.0}), log)
             await bolder.look(90_000)
             assert [(at_ms, rules.false_alarms_per_week) for at_ms, rules in bolder.history.changes] == [
-                (0, 1.0), (90_000, 5.0),
+                (0, 7.0), (90_000, 5.0),
             ]  # fmt: skip
 
     asyncio.run(scenario())

@@ -122,7 +122,7 @@ def test_every_bad_record_is_a_dead_letter_and_every_good_one_around_it_is_count
     n_good = len(records) - len(BAD)
     assert (totals["dead_lettered"], totals["classified"] + totals["duplicate"]) == (len(BAD), n_good)
     assert (totals["counted"], totals["lost"], totals["redelivered"]) == (n_good, 0, 0)
-    assert sum(n for (series, _), (n, _, _) in scene.windows().items() if series == "all") == n_good
+    assert sum(cell[0] for (series, _), cell in scene.windows().items() if series == "all") == n_good
     assert scene.n_missed() == 0
     scene.close()
 

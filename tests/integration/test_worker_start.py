@@ -13,6 +13,7 @@ import pytest
 import redis
 from apache_kafka import ApacheKafka
 from faults.harness import Replaying, Scene, Worker, environment
+from faults.oracle import expect
 
 from streamwatch import broker, channels
 from streamwatch.config import Settings, load
@@ -168,7 +169,9 @@ def test_sigterm_and_ctrl_c_end_a_worker_with_0_in_10_s_and_leave_no_process(
         worker.end()
     assert "Traceback" not in worker.log()
     totals = scene.totals()
-    assert totals["classified"] + totals["duplicate"] + totals["dead_lettered"] == len(rows)
+    # A producer that is not idempotent (Tansu) may write a batch twice on a busy machine; each document counts once.
+    assert totals["classified"] + totals["duplicate"] + totals["dead_lettered"] >= len(rows)
+    assert totals["counted"] == expect(rows, settings).n_counted
     assert totals["lost"] == 0
     scene.close()
 

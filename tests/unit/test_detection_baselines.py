@@ -12,26 +12,27 @@ from streamwatch.timeline import HOUR_MS
 def learnt(buckets):
     baseline = ShareBaseline()
     for hour, (n, k) in enumerate(buckets):
-        baseline.hold(n, k)
+        baseline.hold(n, k, hour * HOUR_MS, HOUR_MS)
         baseline.settle((hour + 1) * HOUR_MS)
     return baseline
 
 
-@given(st.lists(st.integers(0, 50).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, n))), max_size=60))
+@given(st.lists(st.integers(1, 50).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, n))), max_size=60))
 def test_the_bounds_hold_the_share_between_them_whatever_comes(buckets):
     baseline = learnt(buckets)
-    assert 0 < baseline.lower() < baseline.p < baseline.upper() < 1
+    at_ms = len(buckets) * HOUR_MS
+    assert 0 < baseline.lower(at_ms) < baseline.p(at_ms) < baseline.upper(at_ms) < 1
     assert FLOOR_RHO <= baseline.rho <= CEILING_RHO
 
 
 def test_nothing_held_is_learnt_before_it_is_settled():
     baseline = learnt([(10, 2)] * 50)
-    before = baseline.p
-    baseline.hold(10, 10)
-    assert baseline.p == before
+    before = baseline.level
+    baseline.hold(10, 10, 50 * HOUR_MS, HOUR_MS)
+    assert baseline.level == before
     baseline.discard()
     baseline.settle(51 * HOUR_MS)
-    assert baseline.p == approx(before, abs=1e-4)
+    assert baseline.level == approx(before, abs=1e-4)
 
 
 def test_old_documents_weigh_less_by_half_in_a_half_life():
@@ -52,4 +53,4 @@ def test_overdispersion_is_found_and_coins_are_not_believed():
 def test_one_incident_moves_the_usual_share_little():
     calm = learnt([(20, 4)] * 100)
     shaken = learnt([(20, 4)] * 100 + [(20, 20)] * 3)
-    assert shaken.p - calm.p < 0.02
+    assert shaken.level - calm.level < 0.02
