@@ -1,6 +1,6 @@
 """The same documents give the same alerts, however they come: live runs against `streamwatch backtest` of the same file.
 
-    python -m tests.benchmarks.determinism --json determinism.json --airline airline_tweets_2015.csv.gz
+    python -m tests.benchmarks.determinism --data FOLDER --json determinism.json
 
 Broker and Redis are the embedded ones, the workers real processes, the model `null` (topics by a hash). The rules allow so
 many false alarms that a week of airline tweets brings dozens of revisions: pending, withdrawn, firing, joined, resolved. Each
@@ -34,6 +34,7 @@ from tests.faults.same_alerts import Difference, Fault, Piece, Told, backtest, c
 from tests.faults.takeovers import stop_for_a_minute, wipe_at_half
 from tests.faults.telling_day import telling_day
 
+AIRLINE = "stream/airline_tweets_2015.csv.gz"
 COLUMNS = ("entities=airline", "sentiment=sentiment", "id=id")
 OUT_OF_ORDER_MS = 10 * MINUTE_MS
 WHOLE: dict[str, Any] = {"model": "null", "stalled_after_s": 0}
@@ -199,9 +200,7 @@ def show_case(name: str, case: dict[str, Any]) -> None:
 def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--airline", type=Path, required=True, metavar="F", help="the Twitter US Airline Sentiment stream"
-    )
+    parser.add_argument("--data", type=Path, required=True, metavar="FOLDER", help=f"holds {AIRLINE}")
     parser.add_argument("--only", action="append", choices=list(CASES))
     parser.add_argument("--real-minutes", type=float, default=5.0, help="played at 1×")
     parser.add_argument("--seed", type=int, default=1, help="of the order")
@@ -211,7 +210,7 @@ def main() -> None:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="streamwatch-same-")))
         broker, redis = stack.enter_context(Tansu()), stack.enter_context(RedisServer())
         (folder / "rules.yml").write_text(RULES)
-        rows = write_rows(folder / "airline.jsonl", read_rows(options.airline, parse_columns(COLUMNS)))
+        rows = write_rows(folder / "airline.jsonl", read_rows(options.data / AIRLINE, parse_columns(COLUMNS)))
         write_rows(folder / "shuffled.jsonl", out_of_order(rows, options.seed))
         day = write_rows(folder / "synthetic.jsonl", telling_day())
         bench = Bench(embedded_settings(broker.url, redis.url), folder, rows, day, options.real_minutes)

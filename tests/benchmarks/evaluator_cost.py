@@ -12,7 +12,8 @@ round:
 
 Times are medians over buckets and rounds: wall, and CPU of this process (`time.process_time`) and of Redis (psutil). Round
 trips are counted where the client writes to its socket; commands are Redis' own count of what it was sent.
-It ends with code 1 where the state of a series is larger than 1 KB, or where the round trips grow with the number of series.
+It ends with code 1 where the state of a series is larger than 1 KB, where the round trips differ by the number of series, or
+where a series costs more among many than among few.
 """
 
 import argparse
@@ -47,6 +48,8 @@ NEGATIVE = 0.2
 STEP_ENTRIES = 50_000
 DETECTOR_LIMIT = 1024
 """The promise: so many bytes of Redis for what the tests of a series remember, whatever the traffic."""
+FLAT = 1.5
+"""A series among most may cost so many times what it costs among fewest: caches get cold, and nothing else."""
 Figures = dict[str, float]
 
 
@@ -215,7 +218,9 @@ def faults(found: dict[str, Any]) -> list[str]:
     sizes = [found["month"]["detector_bytes"], *(case["detector_bytes"] for case in cases)]
     said = [f"a series' tests remember {size:.0f} bytes" for size in sizes if size > DETECTOR_LIMIT]
     trips = sorted({case["round_trips"] for case in cases})
-    return said + ([f"round trips of a step differ by the number of series: {trips}"] if len(trips) > 1 else [])
+    said += [f"round trips of a step differ by the number of series: {trips}"] if len(trips) > 1 else []
+    fewest, most = cases[0]["evaluator_us_per_series"], cases[-1]["evaluator_us_per_series"]
+    return said + ([f"a series costs {most:.0f} µs among many, {fewest:.0f} among few"] if most > FLAT * fewest else [])
 
 
 def main() -> None:
