@@ -51,9 +51,9 @@ class Incidents:
 
     def take(self, event: Event) -> Transition | None:
         """Note what became of an episode; the transition to tell, if any."""
-        if event.what == "pending" or (event.what == "firing" and self._of(event) is None):
-            return self._begin(event)
         incident = self._of(event)
+        if event.what == "pending" or (event.what == "firing" and incident is None):
+            return self._begin(event)
         if incident is None:  # the rule that began it is gone with its incident
             return None
         return self._go_on(incident, event)

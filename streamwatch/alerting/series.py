@@ -142,15 +142,13 @@ class Series:
     def test(self, start_ms: int) -> Iterator[Event]:
         """What begins with the bucket at `start_ms`, which had negatives."""
         for watch in self.watches:
-            event = watch.test(start_ms, self.share.null, self.reading(watch))
-            if event is not None:
+            if watch.crosses and (event := watch.test(start_ms, self.share.null, self.reading(watch))) is not None:
                 yield event
 
     def tick(self, at_ms: int) -> Iterator[Event]:
         """Time has passed up to `at_ms`: what fires after its `for`, and what is over."""
         for watch in self.watches:
-            event = watch.tick(at_ms, self.reading(watch))
-            if event is not None:
+            if watch.episode is not None and (event := watch.tick(at_ms, self.reading(watch))) is not None:
                 yield event
 
     def reading(self, watch: Watch) -> Reading:

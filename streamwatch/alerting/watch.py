@@ -53,9 +53,14 @@ class Watch:
         """Whether an episode is firing."""
         return self.episode is not None and not self.episode.pending
 
+    @property
+    def crosses(self) -> bool:
+        """Whether an episode might begin now. Asked at every bucket, before the numbers behind it are."""
+        return self.rule is not None and self.episode is None and self.detector.crossed
+
     def test(self, start_ms: int, null_share: float, reading: Reading) -> Event | None:
-        """What begins with the bucket at `start_ms`, which had negatives. `null_share` is what may be usual."""
-        if self.rule is None or self.episode is not None or not self._convinces(self.rule, null_share, reading):
+        """What begins with the bucket at `start_ms`, where the test crosses. `null_share` is what may be usual."""
+        if self.rule is None or not self._convinces(self.rule, null_share, reading):
             return None
         name = episode_id(self.rule.name, self._name, self.detector.kind, start_ms)
         self.episode = Episode(name, start_ms, reading, pending=self.rule.for_ms > 0)
@@ -63,22 +68,20 @@ class Watch:
         return self._event("pending", reading, at_ms) if self.episode.pending else self._fire(reading, at_ms)
 
     def tick(self, at_ms: int, reading: Reading) -> Event | None:
-        """Time has passed up to `at_ms`."""
-        if self.episode is None:
-            return None
+        """Time has passed up to `at_ms` in an episode."""
+        assert self.episode is not None
         if self.episode.pending:
             return self._wait(self.episode, at_ms, reading)
         resolution = self._over(self.episode, at_ms)
         return self._resolve(at_ms, reading, resolution) if resolution else None
 
     def _convinces(self, rule: Rule, null_share: float, reading: Reading) -> bool:
-        """The test crossed, and it is bad news of more than one mouth.
+        """It is bad news of more than one mouth.
 
         Not mere volume (a stock's first day): a larger part than usual is negative, or most of it is.
         """
         return (
-            self.detector.crossed
-            and reading.k >= rule.min_negatives
+            reading.k >= rule.min_negatives
             and reading.k >= reading.n * min(MOST, null_share)
             and (self.detector.kind != "negative_volume" or reading.k >= rule.min_lift * reading.k_expected)
             and self._witnesses.convincing(

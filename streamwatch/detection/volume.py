@@ -82,7 +82,6 @@ class VolumeDetector:
 
     kind: AlertKind = "negative_volume"
     version = "volume-own-tail/2"
-    patience = 1
 
     def __init__(self, config: DetectionConfig, state: VolumeState | None = None) -> None:
         self.config = config
