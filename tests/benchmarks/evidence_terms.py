@@ -9,13 +9,13 @@ the other negatives of the hour and the three after it as in all that was writte
 """
 
 import argparse
-import os
 import time
 from collections import Counter
 from pathlib import Path
 from statistics import geometric_mean
 
 import pandas as pd
+from data_folder import add_data_option, parse_with_data
 
 from streamwatch.alerting.past import Past
 from streamwatch.alerting.terms import candidates, distinctive
@@ -152,11 +152,9 @@ def _counts(texts: list[str]) -> list[tuple[str, int]]:
 
 def _folder() -> Path:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=os.environ.get("STREAMWATCH_DATA"), help="folder with stream/")
-    options = parser.parse_args()
-    if options.data is None:
-        parser.error("--data or STREAMWATCH_DATA is needed")
-    return Path(options.data)
+    add_data_option(parser)
+    folder: Path = parse_with_data(parser).data
+    return folder
 
 
 if __name__ == "__main__":

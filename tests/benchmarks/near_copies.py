@@ -8,13 +8,13 @@ near copies. Then a ring's worth of variations of one text: how much of it is fo
 """
 
 import argparse
-import os
 import random
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
+from data_folder import add_data_option, parse_with_data
 
 from streamwatch.alerting.diversity import NEAR_COPY, similarity
 from streamwatch.alerting.voices import Voice
@@ -100,11 +100,9 @@ def _largest(texts: list[str]) -> float:
 
 def _folder() -> Path:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=os.environ.get("STREAMWATCH_DATA"), help="folder with stream/")
-    options = parser.parse_args()
-    if options.data is None:
-        parser.error("--data or STREAMWATCH_DATA is needed")
-    return Path(options.data)
+    add_data_option(parser)
+    folder: Path = parse_with_data(parser).data
+    return folder
 
 
 if __name__ == "__main__":

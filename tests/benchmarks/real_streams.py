@@ -14,7 +14,6 @@ import argparse
 import csv
 import gzip
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -23,6 +22,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
+
+from data_folder import add_data_option, parse_with_data
 
 from streamwatch.codec import decode
 from streamwatch.records import Alert
@@ -216,14 +217,10 @@ def show(report: Mapping[str, Any], stream: Stream) -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=os.environ.get("STREAMWATCH_DATA"), help="folder with stream/")
+    add_data_option(parser)
     parser.add_argument("--json", metavar="F")
     parser.add_argument("--plots", type=Path, metavar="FOLDER", help="draw each stream there")
-    options = parser.parse_args()
-    if options.data is None:
-        parser.error("--data or STREAMWATCH_DATA is needed")
-    options.data = Path(options.data)
-    return options
+    return parse_with_data(parser)
 
 
 if __name__ == "__main__":

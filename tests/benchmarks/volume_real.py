@@ -9,13 +9,13 @@ there it ends at the first calm day, after a week at the latest.
 """
 
 import argparse
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
 import pandas as pd
+from data_folder import add_data_option, parse_with_data
 
 from streamwatch.config import BUCKET_MS
 from streamwatch.detection.settings import DetectionConfig
@@ -156,13 +156,11 @@ def _told(one: Episode) -> str:
 def main() -> None:
     """Both streams."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=os.environ.get("STREAMWATCH_DATA"), help="folder with stream/")
+    add_data_option(parser)
     parser.add_argument("--allowed", type=float, default=1.0, help="false alarms allowed a week and series")
-    options = parser.parse_args()
-    if options.data is None:
-        parser.error("--data or STREAMWATCH_DATA is needed")
-    airline(Path(options.data), options.allowed)
-    days(Path(options.data), options.allowed)
+    options = parse_with_data(parser)
+    airline(options.data, options.allowed)
+    days(options.data, options.allowed)
 
 
 if __name__ == "__main__":
