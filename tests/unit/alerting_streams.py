@@ -118,3 +118,15 @@ def states(transitions: Iterable[Transition]) -> list[tuple[str, str, int]]:
 def members(transition: Transition) -> set[str]:
     """The series of an alert's members."""
     return {member.series for member in transition.alert.members}
+
+
+def with_bursts(quiet: Stream, from_ms: int, parts: Iterable[tuple[Sequence[str], int, int, int]]) -> Stream:
+    """`quiet`, then bursts of negatives: (series, minutes after `from_ms`, how many minutes long, how many a minute)."""
+    stream = Stream()
+    stream.by_start = {at_ms: list(entries) for at_ms, entries in quiet.by_start.items()}
+    for n, (series, after_minutes, minutes, per_minute) in enumerate(parts):
+        for minute in range(minutes):
+            for i in range(per_minute):
+                at_ms = from_ms + (after_minutes + minute) * MINUTE_MS
+                stream.say(at_ms, "negative", *series, text_hash=f"burst{n}/{minute}/{i}")
+    return stream

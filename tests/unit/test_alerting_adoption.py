@@ -4,7 +4,7 @@ from collections import defaultdict
 
 import msgspec
 import pytest
-from alerting_streams import HOUR_MS, QUIET_MS, SETTINGS, Stream, incident, rule, rules, told
+from alerting_streams import HOUR_MS, QUIET_MS, SETTINGS, Stream, incident, rule, rules, told, with_bursts
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
@@ -185,13 +185,7 @@ for name in (A, B, "all", "topic:x"):
 
 
 def of_bursts(parts):
-    stream = Stream()
-    stream.by_start = {at_ms: list(entries) for at_ms, entries in QUIET.by_start.items()}
-    for n, (series, after_minutes, minutes, per_minute) in enumerate(parts):
-        for minute in range(minutes):
-            for i in range(per_minute):
-                at_ms = QUIET_MS + (after_minutes + minute) * MINUTE_MS
-                stream.say(at_ms, "negative", *series, text_hash=f"burst{n}/{minute}/{i}")
+    stream = with_bursts(QUIET, QUIET_MS, parts)
     for at_ms in range(QUIET_MS, QUIET_MS + 12 * HOUR_MS, 10 * MINUTE_MS):
         for mood in ("neutral", "negative", "positive"):
             stream.say(at_ms, mood, *parts[0][0], text_hash=f"other{mood}{at_ms}")

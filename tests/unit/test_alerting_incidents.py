@@ -16,6 +16,7 @@ from alerting_streams import (
     states,
     told,
     told_in_pieces,
+    with_bursts,
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -205,13 +206,7 @@ for name in SERIES:
 
 def of_bursts(parts: list[tuple[list[str], int, int, int]]) -> Stream:
     """The quiet hours of every series, then bursts of negatives in some of them."""
-    stream = Stream()
-    stream.by_start = {at_ms: list(entries) for at_ms, entries in QUIET.by_start.items()}
-    for n, (series, after_minutes, minutes, per_minute) in enumerate(parts):
-        for minute in range(minutes):
-            for i in range(per_minute):
-                at_ms = QUIET_MS + (after_minutes + minute) * MINUTE_MS
-                stream.say(at_ms, "negative", *series, text_hash=f"burst{n}/{minute}/{i}")
+    stream = with_bursts(QUIET, QUIET_MS, parts)
     for at_ms in range(QUIET_MS, QUIET_MS + 14 * HOUR_MS, 10 * MINUTE_MS):
         stream.say(at_ms, "neutral", *SERIES, text_hash=f"other{at_ms}")
     return stream
