@@ -67,11 +67,15 @@ class SentimentLabel(Label, frozen=True, kw_only=True):
 
 
 class Prediction(Record, frozen=True, kw_only=True):
-    """What the model says of one text. `model` names the base, adapter and numeric format that said it."""
+    """What the model says of one text. `model` names the base, adapter and numeric format that said it.
+
+    `heads` are the labels of any further heads that a user trained.
+    """
 
     topic: Label
     sentiment: SentimentLabel
     model: str
+    heads: dict[str, Label] = {}
 
 
 class Given(Record, frozen=True, kw_only=True):

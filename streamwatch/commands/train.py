@@ -88,6 +88,6 @@ def metrics_table(manifest: Manifest) -> Table:
     """The held-out metrics, a row for each source."""
     table = Table("held out", "n", "accuracy", "macro-F1", "negative recall", "ECE")
     for name, m in manifest.metrics.items():
-        recall = "" if m.negative_recall is None else f"{m.negative_recall:.3f}"
+        recall = f"{m.recall['negative']:.3f}" if "negative" in m.recall else ""
         table.add_row(name, str(m.n), f"{m.accuracy:.3f}", f"{m.macro_f1:.3f}", recall, f"{m.ece:.3f}")
     return table

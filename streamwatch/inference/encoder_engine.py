@@ -1,6 +1,6 @@
 """The engine that runs the model: tokenise, batch by length, one pass, calibrate, one result for each text.
 
-texts ─ TokenReader ─ token_batches ─ TwoHeads ─ / temperature, softmax ─ Prediction or RejectError
+texts ─ TokenReader ─ token_batches ─ Network ─ / temperature, softmax ─ Prediction or RejectError
 """
 
 from collections.abc import Sequence
@@ -13,8 +13,8 @@ from streamwatch.errors import ModelError, RejectError
 from streamwatch.inference.batches import padded_shape, token_batches
 from streamwatch.inference.isolate import isolate
 from streamwatch.inference.numeric import DTYPES, Placement
-from streamwatch.models.manifest import Manifest
-from streamwatch.models.network import TwoHeads
+from streamwatch.models.manifest import HeadEntry, Manifest
+from streamwatch.models.network import Network
 from streamwatch.models.tokens import TokenReader
 from streamwatch.records import Label, Prediction, SentimentLabel
 
@@ -29,7 +29,7 @@ PLAIN_TEXT = "Shares of the company rose after it raised its forecast."
 
 
 class EncoderEngine:
-    """Classifies with an encoder and two heads. Not for several threads at once.
+    """Classifies with one encoder and its heads. Not for several threads at once.
 
     Args:
         network: merged, float32, on the CPU; it is moved and converted here.
@@ -43,7 +43,7 @@ class EncoderEngine:
     """
 
     def __init__(
-        self, network: TwoHeads, reader: TokenReader, manifest: Manifest, placement: Placement, batch_tokens: int
+        self, network: Network, reader: TokenReader, manifest: Manifest, placement: Placement, batch_tokens: int
     ) -> None:
         self.model = f"minilm-l6+{manifest.short_hash}/{placement}"
         self._device = torch.device(placement.device)
@@ -85,27 +85,30 @@ class EncoderEngine:
 
     def _predict(self, rows: Sequence[Row]) -> list[Prediction | RejectError]:
         """Results for the rows of one batch."""
-        sentiment, topic = self._probabilities(rows)
-        return [self._result(s, t) for s, t in zip(sentiment, topic, strict=True)]
+        p = self._probabilities(rows)
+        return [self._result({name: p[name][i] for name in p}) for i in range(len(rows))]
 
     @torch.inference_mode()
-    def _probabilities(self, rows: Sequence[Row]) -> tuple[Probabilities, Probabilities]:
-        """Calibrated probabilities of the `n` rows, `(n, 3)` and `(n, 20)`; not finite where the network's were not."""
+    def _probabilities(self, rows: Sequence[Row]) -> dict[str, Probabilities]:
+        """Calibrated probabilities `(n, k)` of each head for the `n` rows; not finite where the network's were not."""
         ids, mask = _tensors(rows)
-        sentiment, topic = self._network(ids.to(self._device), mask.to(self._device))
-        heat = self._manifest.temperatures
-        n = len(rows)
-        return _softmax(sentiment[:n] / heat.sentiment), _softmax(topic[:n] / heat.topic)
+        logits = self._network(ids.to(self._device), mask.to(self._device))
+        heads, n = self._manifest.heads, len(rows)
+        return {head.name: _softmax(logits[head.name][:n] / head.temperature) for head in heads}
 
-    def _result(self, sentiment: Probabilities, topic: Probabilities) -> Prediction | RejectError:
-        if not (np.isfinite(sentiment).all() and np.isfinite(topic).all()):
+    def _result(self, p: dict[str, Probabilities]) -> Prediction | RejectError:
+        if not all(np.isfinite(row).all() for row in p.values()):
             return RejectError("classification_failed", "the model gave no finite probabilities")
-        names, topics = self._manifest.sentiments, self._manifest.topics
-        p = [round(float(x), DIGITS) for x in sentiment]
-        k, best = int(sentiment.argmax()), int(topic.argmax())
+        labels = {head.name: _best(head, p[head.name]) for head in self._manifest.heads}
+        sentiment = labels.pop("sentiment")
+        names = self._manifest.head("sentiment").labels
+        all_p = [round(float(x), DIGITS) for x in p["sentiment"]]
         return Prediction(
-            topic=Label(label=topics[best], p=round(float(topic[best]), DIGITS)),
-            sentiment=SentimentLabel(label=names[k], p=p[k], probabilities=dict(zip(names, p, strict=True))),
+            topic=labels.pop("topic"),
+            sentiment=SentimentLabel(
+                label=sentiment.label, p=sentiment.p, probabilities=dict(zip(names, all_p, strict=True))
+            ),
+            heads=labels,
             model=self.model,
         )
 
@@ -114,6 +117,11 @@ class EncoderEngine:
         [result] = self._classify([PLAIN_TEXT])
         if isinstance(result, RejectError):
             raise ModelError(f"the model fails on a plain text ({result.detail}): restart, or train the adapter again")
+
+
+def _best(head: HeadEntry, p: Probabilities) -> Label:
+    k = int(p.argmax())
+    return Label(label=head.labels[k], p=round(float(p[k]), DIGITS))
 
 
 def _tensors(rows: Sequence[Row]) -> tuple[torch.Tensor, torch.Tensor]:

@@ -10,7 +10,7 @@ import msgspec
 from streamwatch.config import Settings
 from streamwatch.errors import ModelError
 from streamwatch.inference.engine import Engine, NullEngine
-from streamwatch.models.base import check_base, find_base
+from streamwatch.models.base import locate_base
 from streamwatch.models.manifest import Manifest, checked_adapter, read_manifest
 
 SHIPPED = Path(__file__).parent.parent / "models" / "shipped"
@@ -65,8 +65,8 @@ def _located(settings: Settings) -> tuple[Path, Manifest, Path]:
     folder = adapter_folder(settings.model)
     manifest = read_manifest(folder)
     checked_adapter(folder, manifest)
-    base = find_base(settings.base, allow_downloads=settings.allow_downloads)
-    return folder, manifest, check_base(base, manifest.base)
+    base = locate_base(folder, manifest.base, settings.base, allow_downloads=settings.allow_downloads)
+    return folder, manifest, base
 
 
 def _opened(settings: Settings, folder: Path, manifest: Manifest, base: Path) -> Engine:
@@ -80,5 +80,5 @@ def _opened(settings: Settings, folder: Path, manifest: Manifest, base: Path) ->
     if settings.threads:
         torch.set_num_threads(settings.threads)
     network = load_network(base, folder, manifest)
-    reader = TokenReader(base, manifest.max_tokens)
+    reader = TokenReader(base, manifest.max_tokens, manifest.tail_tokens)
     return EncoderEngine(network, reader, manifest, place(settings.device), settings.batch_tokens)

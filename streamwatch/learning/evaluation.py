@@ -12,8 +12,8 @@ from streamwatch.learning.calibration import fit_temperature
 from streamwatch.learning.metrics import accuracy, expected_calibration_error, macro_f1, recall
 from streamwatch.learning.recipe import LABELS, Task
 from streamwatch.learning.trainer import TokenisedExample, padded
-from streamwatch.models.manifest import Heads, SetMetrics
-from streamwatch.models.network import TwoHeads
+from streamwatch.models.manifest import SetMetrics
+from streamwatch.models.network import Network
 
 EVALUATION_BATCH = 64
 
@@ -29,7 +29,7 @@ class Measured(msgspec.Struct, frozen=True):
 
 @torch.inference_mode()
 def measure(
-    network: TwoHeads, examples: Sequence[TokenisedExample], progress: Callable[[int, int], None]
+    network: Network, examples: Sequence[TokenisedExample], progress: Callable[[int, int], None]
 ) -> list[Measured]:
     """Run the network over `examples`; one `Measured` for each source."""
     network.eval()
@@ -37,10 +37,9 @@ def measure(
     order = sorted(range(len(examples)), key=lambda i: len(examples[i].ids))
     for start in range(0, len(order), EVALUATION_BATCH):
         batch = order[start : start + EVALUATION_BATCH]
-        sentiment, topic = network(*padded([examples[i].ids for i in batch]))
+        heads = network(*padded([examples[i].ids for i in batch]))
         for row, i in enumerate(batch):
-            head = sentiment if examples[i].example.task == "sentiment" else topic
-            logits[i] = head[row].double().numpy()
+            logits[i] = heads[examples[i].example.task][row].double().numpy()
         progress(len(logits), len(examples))
     return _by_source(examples, logits)
 
@@ -55,9 +54,9 @@ def _by_source(examples: Sequence[TokenisedExample], logits: dict[int, NDArray[n
     ]
 
 
-def temperatures(measured: Sequence[Measured]) -> Heads:
+def temperatures(measured: Sequence[Measured]) -> dict[str, float]:
     """One temperature a head, fitted on all held-out examples of its task."""
-    return Heads(sentiment=_temperature(measured, "sentiment"), topic=_temperature(measured, "topic"))
+    return {task: _temperature(measured, task) for task in LABELS}
 
 
 def _temperature(measured: Sequence[Measured], task: Task) -> float:
@@ -67,18 +66,18 @@ def _temperature(measured: Sequence[Measured], task: Task) -> float:
     return fit_temperature(np.concatenate([m.logits for m in parts]), np.concatenate([m.labels for m in parts]))
 
 
-def metrics(measured: Measured, heads: Heads) -> SetMetrics:
+def metrics(measured: Measured, heat: dict[str, float]) -> SetMetrics:
     """The metrics of one source with calibrated probabilities."""
     names = LABELS[measured.task]
-    p = softmax(measured.logits / getattr(heads, measured.task), axis=1)
+    p = softmax(measured.logits / heat[measured.task], axis=1)
     return set_metrics(p, measured.labels, names)
 
 
 def set_metrics(p: NDArray[np.float64], labels: NDArray[np.int64], names: Sequence[str]) -> SetMetrics:
     """Accuracy, macro-F1, calibration and the predicted shares of `(n, k)` probabilities against `(n,)` labels.
 
-    >>> set_metrics(np.array([[0.9, 0.1], [0.2, 0.8]]), np.array([0, 1]), ("negative", "positive")).negative_recall
-    1.0
+    >>> set_metrics(np.array([[0.9, 0.1], [0.2, 0.8]]), np.array([0, 1]), ("negative", "positive")).recall
+    {'negative': 1.0, 'positive': 1.0}
     """
     predicted = p.argmax(1)
     return SetMetrics(
@@ -86,7 +85,7 @@ def set_metrics(p: NDArray[np.float64], labels: NDArray[np.int64], names: Sequen
         accuracy=_rounded(accuracy(labels, predicted)),
         macro_f1=_rounded(macro_f1(labels, predicted, len(names))),
         ece=_rounded(expected_calibration_error(p, labels)),
-        negative_recall=_rounded(recall(labels, predicted, names.index("negative"))) if "negative" in names else None,
+        recall={name: _rounded(recall(labels, predicted, k)) for k, name in enumerate(names)},
         predicted={name: _rounded(float(np.mean(predicted == k))) for k, name in enumerate(names)},
     )
 

@@ -18,13 +18,14 @@ from streamwatch.learning.evaluation import Measured, measure, metrics, temperat
 from streamwatch.learning.recipe import Example, Source, read_recipe, read_source
 from streamwatch.learning.split import held_out
 from streamwatch.learning.trainer import Plan, TokenisedExample, Trainer
-from streamwatch.models.adapter import adapter_weights, lora_network, start_from, trained, write_adapter
+from streamwatch.models.adapter import adapter_weights, lora_network, shapes, start_from, trained, write_adapter
 from streamwatch.models.base import BASE
-from streamwatch.models.manifest import DataFile, Lora, Manifest, file_sha256, write_manifest
-from streamwatch.models.network import TwoHeads
+from streamwatch.models.manifest import DataFile, HeadEntry, Lora, Manifest, file_sha256, write_manifest
+from streamwatch.models.network import Network
 from streamwatch.models.tokens import TokenReader
 from streamwatch.records import SENTIMENTS
 
+HEADS = (HeadEntry("sentiment", SENTIMENTS), HeadEntry("topic", TOPICS))
 COMMAND_OPTIONS = ("epochs", "max_minutes", "seed", "learning_rate", "batch_size", "max_tokens")
 
 
@@ -53,7 +54,7 @@ def train_adapter(data: Path, out: Path, base: Path, plan: Plan, watch: Watcher,
     torch.manual_seed(plan.seed)
     lora = Lora()
     material = read_material(data, TokenReader(base, plan.max_tokens), watch)
-    network = lora_network(base, lora, len(SENTIMENTS), len(TOPICS))
+    network = lora_network(base, lora, shapes(HEADS))
     parent = start_from(network, start) if start else ""
     out.mkdir(parents=True, exist_ok=True)
     trainer = Trainer(network, material.train, plan, out, _run_name(plan, parent, material.files))
@@ -102,7 +103,7 @@ def _run_name(plan: Plan, parent: str, files: tuple[DataFile, ...]) -> str:
 
 
 @torch.no_grad()
-def round_to_half(network: TwoHeads) -> None:
+def round_to_half(network: Network) -> None:
     """Round the trained parameters to what float16 can hold, so that the file's numbers are the measured ones."""
     for parameter in trained(network).values():
         parameter.copy_(parameter.half().float())
@@ -110,28 +111,26 @@ def round_to_half(network: TwoHeads) -> None:
 
 def _write(
     out: Path,
-    network: TwoHeads,
+    network: Network,
     lora: Lora,
     plan: Plan,
     parent: str,
     files: tuple[DataFile, ...],
     measured: Sequence[Measured],
 ) -> Manifest:
-    heads = temperatures(measured)
+    heat = temperatures(measured)
     manifest = Manifest(
         base=BASE,
         adapter=write_adapter(out, adapter_weights(network)),
         lora=lora,
         max_tokens=plan.max_tokens,
-        sentiments=SENTIMENTS,
-        topics=TOPICS,
-        temperatures=heads,
+        heads=tuple(msgspec.structs.replace(head, temperature=heat[head.name]) for head in HEADS),
         seed=plan.seed,
         command=_command(plan, parent),
         hyperparameters=msgspec.to_builtins(plan),
         parent=parent,
         data=files,
-        metrics={f"{m.task}/{m.source}": metrics(m, heads) for m in measured},
+        metrics={f"{m.task}/{m.source}": metrics(m, heat) for m in measured},
     )
     write_manifest(out, manifest)
     return manifest

@@ -18,7 +18,7 @@ from streamwatch.learning.batches import epoch_batches
 from streamwatch.learning.checkpoint import RunState, load_checkpoint, save_checkpoint
 from streamwatch.learning.recipe import Example
 from streamwatch.models.adapter import trained
-from streamwatch.models.network import TwoHeads
+from streamwatch.models.network import Network
 
 CHECKPOINT_EVERY_S = 60.0
 """Wall clock between checkpoints: a kill costs a minute at most, and writing 8 MB costs nothing."""
@@ -64,7 +64,7 @@ class Trainer:
     """
 
     def __init__(
-        self, network: TwoHeads, examples: Sequence[TokenisedExample], plan: Plan, folder: Path, run: str
+        self, network: Network, examples: Sequence[TokenisedExample], plan: Plan, folder: Path, run: str
     ) -> None:
         self.network = network
         self.examples = examples
@@ -123,8 +123,8 @@ class Trainer:
             group["lr"] = self.plan.learning_rate * schedule(self._share_done(), self.plan.warmup)
         ids, mask = padded([tokenised.ids for tokenised in batch])
         with torch.autocast("cpu", torch.bfloat16, enabled=cpu_multiplies_bf16()):
-            sentiment, topic = self.network(ids, mask)
-        loss = multitask_loss(sentiment, topic, [tokenised.example for tokenised in batch])
+            logits = self.network(ids, mask)
+        loss = multitask_loss(logits["sentiment"], logits["topic"], [tokenised.example for tokenised in batch])
         self.optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.parameters.values(), 1.0)

@@ -1,10 +1,10 @@
 """Adapters on disk: LoRA matrices and heads in one safetensors file, merged into the encoder when they are loaded.
 
-The file holds `lora.<layer>.A` (r × in) and `.B` (out × r), and `sentiment.*` and `topic.*` for the heads, in float16:
+The file holds `lora.<layer>.A` (r × in) and `.B` (out × r) where the base is adapted, and `heads.<name>.*`, in float16:
 half the bytes, and metrics are computed from the rounded numbers, so what the manifest says is true of the file.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -13,30 +13,37 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from streamwatch.errors import ModelError
+from streamwatch.models.heads import HeadShape
 from streamwatch.models.manifest import (
     ADAPTER_FILE,
     AdapterFile,
+    HeadEntry,
     Lora,
     Manifest,
     checked_adapter,
     file_sha256,
     read_manifest,
 )
-from streamwatch.models.network import TwoHeads, load_encoder
+from streamwatch.models.network import Network, load_encoder
 
 Weights = Mapping[str, Tensor]
 
 
-def lora_network(base: Path, lora: Lora, n_sentiments: int, n_topics: int) -> TwoHeads:
-    """A network to train: the encoder frozen, LoRA matrices (peft) and heads free."""
+def shapes(heads: Sequence[HeadEntry]) -> tuple[HeadShape, ...]:
+    """How the heads of a manifest are built."""
+    return tuple(HeadShape(head.name, head.labels, head.domains, head.norm) for head in heads)
+
+
+def lora_network(base: Path, lora: Lora, heads: Sequence[HeadShape], dropout: float = 0.0) -> Network:
+    """A network to train: the encoder frozen, LoRA matrices (peft) and heads free. `dropout` is the encoder's."""
     from peft import LoraConfig, get_peft_model
 
-    encoder = load_encoder(base)
+    encoder = load_encoder(base, dropout)
     config = LoraConfig(r=lora.r, lora_alpha=lora.alpha, target_modules=list(lora.targets), lora_dropout=0.0)
-    return TwoHeads(get_peft_model(encoder, config), encoder.config.hidden_size, n_sentiments, n_topics)
+    return Network(get_peft_model(encoder, config), encoder.config.hidden_size, heads)
 
 
-def adapter_weights(network: TwoHeads) -> dict[str, Tensor]:
+def adapter_weights(network: Network) -> dict[str, Tensor]:
     """The trained part of a `lora_network`, as an adapter file names it, float16."""
     return {_file_name(name): p.detach().to(torch.float16).contiguous() for name, p in trained(network).items()}
 
@@ -46,7 +53,7 @@ def trained(network: nn.Module) -> dict[str, nn.Parameter]:
     return {name: p for name, p in network.named_parameters() if p.requires_grad}
 
 
-def start_from(network: TwoHeads, folder: Path) -> str:
+def start_from(network: Network, folder: Path) -> str:
     """Put another adapter's weights into a `lora_network`, to go on from them; gives that adapter's SHA-256.
 
     Raises `ModelError` when it cannot be read or is of another shape.
@@ -67,8 +74,8 @@ def _file_name(name: str) -> str:
 
     >>> _file_name("encoder.base_model.model.encoder.layer.0.output.dense.lora_A.default.weight")
     'lora.encoder.layer.0.output.dense.A'
-    >>> _file_name("topic.bias")
-    'topic.bias'
+    >>> _file_name("heads.topic.linear.bias")
+    'heads.topic.linear.bias'
     """
     for part in "AB":
         name = name.replace(f".lora_{part}.default.weight", f".{part}")
@@ -93,16 +100,17 @@ def read_adapter(folder: Path, manifest: Manifest) -> dict[str, Tensor]:
         raise ModelError(f"{path} is no safetensors file: train the adapter again") from error
 
 
-def load_network(base: Path, folder: Path, manifest: Manifest) -> TwoHeads:
+def load_network(base: Path, folder: Path, manifest: Manifest) -> Network:
     """The network of an adapter for inference: LoRA merged, float32, dropout off."""
     weights = read_adapter(folder, manifest)
     encoder = load_encoder(base)
-    network = TwoHeads(encoder, encoder.config.hidden_size, len(manifest.sentiments), len(manifest.topics))
+    network = Network(encoder, encoder.config.hidden_size, shapes(manifest.heads))
     try:
-        merge_lora(encoder, weights, manifest.lora)
-        for head in ("sentiment", "topic"):
-            module = network.get_submodule(head)
-            module.load_state_dict({part: weights[f"{head}.{part}"] for part in ("weight", "bias")})
+        if manifest.lora is not None:
+            merge_lora(encoder, weights, manifest.lora)
+        network.heads.load_state_dict(
+            {name.removeprefix("heads."): t for name, t in weights.items() if name.startswith("heads.")}
+        )
     except (KeyError, RuntimeError, AttributeError) as error:
         reason = str(error).splitlines()[0]
         raise ModelError(f"{folder} does not fit its manifest ({reason}): train the adapter again") from error

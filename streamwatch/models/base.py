@@ -46,6 +46,8 @@ def find_base(folder: str = "", *, allow_downloads: bool = False) -> Path:
 
 def check_base(folder: Path, expected: BaseModel = BASE) -> Path:
     """`folder` once its weights have the hash of `expected`. Raises `ModelError` otherwise."""
+    if not (folder / WEIGHTS_FILE).is_file():
+        raise ModelError(f"{folder} has no {WEIGHTS_FILE}: copy the whole folder of the model")
     found = file_sha256(folder / WEIGHTS_FILE)
     if found != expected.sha256:
         raise ModelError(
@@ -53,6 +55,16 @@ def check_base(folder: Path, expected: BaseModel = BASE) -> Path:
             "use the original weights"
         )
     return folder
+
+
+def locate_base(model: Path, expected: BaseModel, folder: str = "", *, allow_downloads: bool = False) -> Path:
+    """The folder of the encoder that the model in `model` was trained on, its hash checked. Raises `ModelError`.
+
+    A base of the model's own lies inside of `model`; its name may not leave that folder: a manifest is somebody's data.
+    """
+    if expected.folder:
+        return check_base(model / Path(expected.folder).name, expected)
+    return check_base(find_base(folder, allow_downloads=allow_downloads), expected)
 
 
 def _named_folder(folder: Path) -> Path:

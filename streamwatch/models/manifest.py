@@ -4,8 +4,8 @@ An adapter is a folder with two files: `manifest.json` and the safetensors file 
 them is ever executed.
 
 Examples:
-    >>> Heads(sentiment=1.1, topic=0.9).topic
-    0.9
+    >>> HeadEntry("sentiment", ("negative", "neutral", "positive"), temperature=1.1).temperature
+    1.1
 """
 
 from hashlib import sha256
@@ -15,7 +15,7 @@ import msgspec
 
 from streamwatch.errors import ModelError
 
-FORMAT = 1
+FORMAT = 2
 """The version of the manifest's own layout. A reader refuses any other."""
 
 MANIFEST_FILE = "manifest.json"
@@ -23,10 +23,15 @@ ADAPTER_FILE = "adapter.safetensors"
 
 
 class BaseModel(msgspec.Struct, frozen=True):
-    """The encoder that the adapter was trained on; other weights would give other labels, so the hash is checked."""
+    """The encoder that the adapter was trained on; other weights would give other labels, so the hash is checked.
+
+    `folder` is empty for the pinned encoder, which is found on the machine; a base of the model's own (a full
+    fine-tune, a pruned encoder) lies in that folder inside of the model's.
+    """
 
     name: str
     sha256: str
+    folder: str = ""
 
 
 class AdapterFile(msgspec.Struct, frozen=True):
@@ -44,11 +49,19 @@ class Lora(msgspec.Struct, frozen=True):
     targets: tuple[str, ...] = ("query", "key", "value", "dense")
 
 
-class Heads(msgspec.Struct, frozen=True):
-    """One temperature a head: logits are divided by it before the softmax (Guo et al., arXiv 1706.04599)."""
+class HeadEntry(msgspec.Struct, frozen=True):
+    """One head of the model: its task, what it says, how it is built (`streamwatch.models.heads`), its temperature.
 
-    sentiment: float = 1.0
-    topic: float = 1.0
+    Logits are divided by the temperature before the softmax (Guo et al., arXiv 1706.04599). `outside` is the label that
+    says that a text is about none of the others; it is empty where the head has no such label.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    domains: tuple[str, ...] = ()
+    norm: str = ""
+    temperature: float = 1.0
+    outside: str = ""
 
 
 class DataFile(msgspec.Struct, frozen=True):
@@ -62,37 +75,62 @@ class DataFile(msgspec.Struct, frozen=True):
 
 
 class SetMetrics(msgspec.Struct, frozen=True):
-    """How the adapter does on the held-out part of one source. `predicted` is the share of each predicted label."""
+    """How the model does on the held-out part of one source. `predicted` is the share of each predicted label.
+
+    `ece` is the expected calibration error over 15 bins of equal mass, corrected for its bias, with `ece_interval` (95 %,
+    bootstrap); see `streamwatch.learning.metrics`.
+    """
 
     n: int
     accuracy: float
     macro_f1: float
     ece: float
-    negative_recall: float | None = None
+    ece_interval: tuple[float, float] | None = None
+    recall: dict[str, float] = {}
     predicted: dict[str, float] = {}
 
 
+class Precision(msgspec.Struct, frozen=True):
+    """How the model does in one format of numbers: metrics keyed as the manifest's, and how often it says what fp32 says.
+
+    `tolerance` is how far the logits of the stored texts may lie from the
+    stored ones before a machine is said to compute this format wrongly.
+    """
+
+    metrics: dict[str, SetMetrics]
+    agreement: float
+    tolerance: float
+
+
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that is known of an adapter.
+    """Everything that is known of a model.
 
     `metrics` is keyed by task and source: `sentiment/fiqa`. `parent` is the SHA-256 of the adapter that training began
-    with, empty where it began with the plain encoder.
+    with, empty where it began with the plain encoder. A text longer than `max_tokens` keeps its first and its last
+    tokens, `tail_tokens` of the latter.
     """
 
     format: int = FORMAT
     base: BaseModel
     adapter: AdapterFile
-    lora: Lora
+    lora: Lora | None = None
+    heads: tuple[HeadEntry, ...]
     max_tokens: int
-    sentiments: tuple[str, ...]
-    topics: tuple[str, ...]
-    temperatures: Heads
+    tail_tokens: int = 0
     seed: int
     command: str
     hyperparameters: dict[str, float | int | str]
     data: tuple[DataFile, ...]
     metrics: dict[str, SetMetrics]
+    precisions: dict[str, Precision] = {}
     parent: str = ""
+
+    def head(self, name: str) -> HeadEntry:
+        """The head of that name. Raises `ModelError` when there is none."""
+        found = [head for head in self.heads if head.name == name]
+        if not found:
+            raise ModelError(f"the model has no head {name}: it has {', '.join(h.name for h in self.heads)}")
+        return found[0]
 
     @property
     def short_hash(self) -> str:

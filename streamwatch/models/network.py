@@ -1,9 +1,10 @@
-"""The network: one encoder, mean pooling, a linear head for each task.
+"""The network: one encoder, mean pooling, a head for each task.
 
-One pass gives both tasks. The encoder is BERT-shaped (6 layers, 384 wide for MiniLM-L6); LoRA is merged into its linear
+One pass gives all tasks. The encoder is BERT-shaped (6 layers, 384 wide for MiniLM-L6); LoRA is merged into its linear
 layers before inference, so that an adapted encoder costs what the plain one costs.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -13,35 +14,48 @@ from transformers import BertConfig, BertModel
 
 from streamwatch.errors import ModelError
 from streamwatch.models.base import WEIGHTS_FILE
+from streamwatch.models.heads import HeadShape, make_head
 
 _UNUSED = ("pooler.", "embeddings.position_ids")
 """Parts of the published weights that mean pooling does not need."""
 
 
-class TwoHeads(nn.Module):
-    """An encoder with a sentiment head and a topic head.
+class Network(nn.Module):
+    """One trunk and many heads.
 
     Args:
         encoder: maps `(n, t)` token ids and mask to `(n, t, width)` states; a BertModel, or one wrapped by peft.
         width: of the states.
-        n_sentiments: outputs of the sentiment head.
-        n_topics: outputs of the topic head.
+        shapes: of the heads.
         dropout: on the pooled states in training; it is off at inference.
+
+    Raises:
+        ModelError: on a head that cannot be built.
     """
 
-    def __init__(self, encoder: nn.Module, width: int, n_sentiments: int, n_topics: int, dropout: float = 0.1) -> None:
+    def __init__(self, encoder: nn.Module, width: int, shapes: Sequence[HeadShape], dropout: float = 0.1) -> None:
         super().__init__()
         self.encoder = encoder
         self.dropout = nn.Dropout(dropout)
-        self.sentiment = nn.Linear(width, n_sentiments)
-        self.topic = nn.Linear(width, n_topics)
+        try:
+            self.heads = nn.ModuleDict({shape.name: make_head(shape, width) for shape in shapes})
+        except ValueError as error:
+            raise ModelError(str(error)) from error
 
-    def forward(self, ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Sentiment logits `(n, 3)` and topic logits `(n, 20)`, float32, of `(n, t)` int64 ids and their 0/1 mask."""
+    def forward(self, ids: Tensor, mask: Tensor) -> dict[str, Tensor]:
+        """Logits `(n, k)` of each head, float32, of `(n, t)` int64 ids and their 0/1 mask."""
+        return self.says(self.pooled(ids, mask))
+
+    def pooled(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """The mean state `(n, width)` of each text, float32."""
         states = self.encoder(input_ids=ids, attention_mask=mask).last_hidden_state
-        with torch.autocast(ids.device.type, enabled=False):
-            pooled = self.dropout(mean_pool(states.float(), mask))
-            return self.sentiment(pooled), self.topic(pooled)
+        return mean_pool(states.float(), mask)
+
+    def says(self, pooled: Tensor) -> dict[str, Tensor]:
+        """What each head says of pooled states; always in float32: heads are tiny, and decide ties."""
+        with torch.autocast(pooled.device.type, enabled=False):
+            states = self.dropout(pooled)
+            return {name: head(states) for name, head in self.heads.items()}
 
 
 def mean_pool(states: Tensor, mask: Tensor) -> Tensor:

@@ -43,13 +43,16 @@ class TokenReader:
 
     Args:
         folder: the encoder's, with its `tokenizer.json`.
-        max_tokens: longer texts are cut here, the two special tokens included.
+        max_tokens: of a text at most, the two special tokens included.
+        tail_tokens: of a longer text the first `max_tokens − tail_tokens` are kept and the last `tail_tokens`: news says
+            first what happened, and a complaint or a conclusion stands at the end (Sun et al., arXiv 1905.05583, find
+            head and tail better than either alone).
 
     Raises:
         ModelError: when the tokenizer cannot be read, or has another vocabulary than the encoder.
     """
 
-    def __init__(self, folder: Path, max_tokens: int) -> None:
+    def __init__(self, folder: Path, max_tokens: int, tail_tokens: int = 0) -> None:
         try:
             self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         except Exception as error:  # the tokenizers package raises bare Exception
@@ -57,12 +60,19 @@ class TokenReader:
         if vocabulary_sha256(self._tokenizer) != VOCABULARY_SHA256:
             raise ModelError(f"{folder / 'tokenizer.json'} has another vocabulary: use the original files")
         self._tokenizer.no_padding()
-        self._tokenizer.enable_truncation(max_tokens)
+        self._tokenizer.no_truncation()
+        self._tail = max(tail_tokens, 1)  # the mark of the end is always kept
+        self._head = max_tokens - self._tail
 
     def read(self, texts: Sequence[str]) -> list[list[int]]:
         """The token ids of each text, special tokens included."""
         encodings = self._tokenizer.encode_batch([spell_emoji(text) for text in texts])
-        return [encoding.ids for encoding in encodings]
+        return [self._cut(encoding.ids) for encoding in encodings]
+
+    def _cut(self, ids: list[int]) -> list[int]:
+        if len(ids) <= self._head + self._tail:
+            return ids
+        return ids[: self._head] + ids[-self._tail :]
 
 
 def vocabulary_sha256(tokenizer: Tokenizer) -> str:

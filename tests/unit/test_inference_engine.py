@@ -76,9 +76,9 @@ def test_a_prediction_is_bit_for_bit_a_function_of_its_text(
 ) -> None:
     engine = opened(tiny_adapter, base_folder, number_format)
     rows = engine._reader.read(TEXTS)
-    together, _ = engine._probabilities(rows)
+    together = engine._probabilities(rows)["sentiment"]
     for row, expected in zip(rows, together, strict=True):
-        alone, _ = engine._probabilities([row])
+        alone = engine._probabilities([row])["sentiment"]
         if number_format == "fp32" or place("cpu").format == "bf16":  # where bfloat16 is emulated, near is enough
             assert (alone[0] == expected).all()
         assert alone[0] == pytest.approx(expected, abs=0.02)
@@ -167,7 +167,7 @@ def test_broken_weights_are_refused_when_the_engine_opens(tiny_adapter: Path, ba
     manifest = read_manifest(tiny_adapter)
     network = load_network(base_folder, tiny_adapter, manifest)
     with torch.no_grad():
-        network.sentiment.weight.fill_(float("nan"))
+        network.heads["sentiment"].linear.weight.fill_(float("nan"))
     with pytest.raises(ModelError, match="fails on a plain text"):
         EncoderEngine(network, TokenReader(base_folder, 48), manifest, Placement("cpu", "fp32"), 4096)
 

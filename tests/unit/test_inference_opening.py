@@ -94,8 +94,19 @@ def test_an_adapter_for_another_encoder_is_refused(adapter: Path) -> None:
 
 
 def test_an_adapter_that_does_not_fit_its_manifest_is_refused(adapter: Path) -> None:
-    spoil(adapter / "manifest.json", topics=["only one"])
+    spoil(adapter / "manifest.json", heads=[{"name": "topic", "labels": ["one", "two"]}])
     assert "does not fit its manifest" in refusal(adapter)
+
+
+def test_a_head_with_one_label_is_refused(adapter: Path) -> None:
+    spoil(adapter / "manifest.json", heads=[{"name": "topic", "labels": ["only one"]}])
+    assert "two labels or more" in refusal(adapter)
+
+
+def test_a_base_of_its_own_lies_in_the_models_folder_and_nowhere_else(adapter: Path) -> None:
+    sha256 = read_manifest(adapter).base.sha256
+    spoil(adapter / "manifest.json", base={"name": "mine", "sha256": sha256, "folder": "../encoder"})
+    assert "copy the whole folder" in refusal(adapter)
 
 
 def test_an_encoder_with_other_weights_is_refused(base_folder: Path, tmp_path: Path) -> None:
