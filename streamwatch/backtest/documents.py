@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator
 from streamwatch.config import Settings
 from streamwatch.delivery.intake import SourceRecord, Work, classified, prepare
 from streamwatch.errors import RejectError
-from streamwatch.inference.engine import Engine
+from streamwatch.inference.engine import Engine, classify
 from streamwatch.records import Classified, Label, Prediction, SentimentLabel
 from streamwatch.sources.pacing import ArrivalClock, wall_ms
 from streamwatch.sources.row import Row
@@ -83,7 +83,7 @@ class Documents:
         if self._engine is None:
             self._engine = self._open_engine()
         errors = {}
-        for text_hash, answer in zip(asked, self._engine.classify(list(asked.values())), strict=True):
+        for text_hash, answer in zip(asked, classify(self._engine, list(asked.values())), strict=True):
             if isinstance(answer, RejectError):
                 errors[text_hash] = answer
             else:

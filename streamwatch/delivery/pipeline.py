@@ -24,8 +24,8 @@ from streamwatch.delivery.intake import (
 from streamwatch.delivery.ledger import PartitionLedger, Released
 from streamwatch.drift.sampling import sample
 from streamwatch.errors import BrokerUnavailable, RejectError
-from streamwatch.inference.engine import Engine
-from streamwatch.inference.shared import Answer, SharedPredictions
+from streamwatch.inference.engine import Answer, Engine
+from streamwatch.inference.shared import SharedPredictions
 from streamwatch.records import Classified, DeadLetter, DriftSample
 
 R = TypeVar("R")

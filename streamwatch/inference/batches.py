@@ -20,8 +20,8 @@ MIN_ROWS = 2
 def padded_length(n_tokens: int) -> int:
     """The length that a row of `n_tokens` is padded to.
 
-    >>> padded_length(16), padded_length(17)
-    (16, 32)
+    >>> padded_length(16), padded_length(17), padded_length(0)
+    (16, 32, 0)
     """
     return -(-n_tokens // GRAIN) * GRAIN
 

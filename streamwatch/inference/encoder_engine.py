@@ -1,16 +1,18 @@
-"""The engine that runs the model: tokenise, batch by length, one pass, calibrate, one result for each text.
+"""The engine that runs the model: tokenise; one pass for a batch, calibrate, one result for each row.
 
-texts ─ TokenReader ─ token_batches ─ Network ─ / temperature, softmax ─ Prediction or RejectError
+texts ─ TokenReader ─ `TokenRow` … batch of rows ─ Network ─ / temperature, softmax ─ Prediction or RejectError
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from streamwatch.errors import ModelError, RejectError
-from streamwatch.inference.batches import padded_shape, token_batches
+from streamwatch.inference.batches import padded_shape
+from streamwatch.inference.engine import Answer, classify
 from streamwatch.inference.isolate import isolate
 from streamwatch.inference.numeric import DTYPES, Placement
 from streamwatch.models.manifest import HeadEntry, Manifest
@@ -23,20 +25,29 @@ Probabilities = NDArray[np.float64]
 OUT_OF_MEMORY = (torch.OutOfMemoryError, MemoryError)
 DIGITS = 4
 """Probabilities are rounded to four digits: more would pretend, and fill the channel."""
-
-
 PLAIN_TEXT = "Shares of the company rose after it raised its forecast."
 
 
+class TokenRow(NamedTuple):
+    """A text's token ids, special tokens included."""
+
+    ids: Row
+
+    @property
+    def n_tokens(self) -> int:
+        """How many ids."""
+        return len(self.ids)
+
+
 class EncoderEngine:
-    """Classifies with one encoder and its heads. Not for several threads at once.
+    """Classifies with one encoder and its heads. Safe for several threads at once: nothing changes after the start.
 
     Args:
         network: merged, float32, on the CPU; it is moved and converted here.
         reader: makes token ids, cut at the manifest's length.
         manifest: of the adapter.
         placement: device and numbers.
-        batch_tokens: rows × padded length of one batch at most.
+        batch_tokens: rows × padded length of one batch at most, in `classify`.
 
     Raises:
         ModelError: when the network gives no finite numbers for a plain text: its weights are broken.
@@ -54,36 +65,30 @@ class EncoderEngine:
         self._batch_tokens = batch_tokens
         self._probe()
 
-    def classify(self, texts: Sequence[str]) -> list[Prediction | RejectError]:
-        """One result for each of `texts`, in their order; a bad text's is a `RejectError` and harms no other.
+    def prepare(self, texts: Sequence[str]) -> list[TokenRow | RejectError]:
+        """The tokens of each text; a text that cannot be read has a `RejectError` and harms no other."""
+        rows = isolate(self._reader.read, texts, OUT_OF_MEMORY) if texts else []
+        return [row if isinstance(row, RejectError) else TokenRow(row) for row in rows]
+
+    def predict(self, batch: Sequence[TokenRow]) -> list[Answer]:
+        """One result for each row, from one pass; a bad row's is a `RejectError` and harms no other.
 
         Raises `ModelError` when a plain text fails too: then it is not the documents that are bad (a CUDA device that
         has failed once fails for ever), and they must not all go to dead-letter.
         """
-        results = self._classify(texts)
+        results = self._results(batch)
         if any(isinstance(result, RejectError) for result in results):
             self._probe()
         return results
 
-    def _classify(self, texts: Sequence[str]) -> list[Prediction | RejectError]:
-        rows = isolate(self._reader.read, texts, OUT_OF_MEMORY) if texts else []
-        results: dict[int, Prediction | RejectError] = {
-            i: row for i, row in enumerate(rows) if isinstance(row, RejectError)
-        }
-        good = {i: row for i, row in enumerate(rows) if not isinstance(row, RejectError)}
-        results.update(self._classify_rows(good))
-        return [results[i] for i in range(len(texts))]
+    def classify(self, texts: Sequence[str]) -> list[Answer]:
+        """One result for each of `texts`, in their order."""
+        return classify(self, texts, self._batch_tokens)
 
-    def _classify_rows(self, rows: dict[int, Row]) -> dict[int, Prediction | RejectError]:
-        keys = list(rows)
-        results: dict[int, Prediction | RejectError] = {}
-        for batch in token_batches([len(rows[key]) for key in keys], self._batch_tokens):
-            chosen = [keys[i] for i in batch]
-            predicted = isolate(self._predict, [rows[key] for key in chosen], OUT_OF_MEMORY)
-            results.update(zip(chosen, predicted, strict=True))
-        return results
+    def _results(self, batch: Sequence[TokenRow]) -> list[Answer]:
+        return isolate(self._predict, [row.ids for row in batch], OUT_OF_MEMORY) if batch else []
 
-    def _predict(self, rows: Sequence[Row]) -> list[Prediction | RejectError]:
+    def _predict(self, rows: Sequence[Row]) -> list[Answer]:
         """Results for the rows of one batch."""
         p = self._probabilities(rows)
         return [self._result({name: p[name][i] for name in p}) for i in range(len(rows))]
@@ -96,7 +101,7 @@ class EncoderEngine:
         heads, n = self._manifest.heads, len(rows)
         return {head.name: _softmax(logits[head.name][:n] / head.temperature) for head in heads}
 
-    def _result(self, p: dict[str, Probabilities]) -> Prediction | RejectError:
+    def _result(self, p: dict[str, Probabilities]) -> Answer:
         if not all(np.isfinite(row).all() for row in p.values()):
             return RejectError("classification_failed", "the model gave no finite probabilities")
         labels = {head.name: _best(head, p[head.name]) for head in self._manifest.heads}
@@ -114,7 +119,7 @@ class EncoderEngine:
 
     def _probe(self) -> None:
         """See that a plain text is classified (and warm up, at the start)."""
-        [result] = self._classify([PLAIN_TEXT])
+        [result] = self._results([TokenRow(row) for row in self._reader.read([PLAIN_TEXT])])
         if isinstance(result, RejectError):
             raise ModelError(f"the model fails on a plain text ({result.detail}): restart, or train the adapter again")
 

@@ -1,16 +1,21 @@
-"""The interface of whatever classifies texts, and the null model.
+"""The interface of whatever classifies texts in two steps, and the null model.
+
+`prepare` makes rows of texts (tokens) and `predict` makes predictions of one batch of rows, so that one thread can
+tokenise while others compute, and rows of similar length can be put together in between. Whoever wants neither calls
+`classify`.
 
 Examples:
     >>> engine = NullEngine()
-    >>> [first], [again] = engine.classify(["$AAPL falls"]), engine.classify(["$AAPL falls"])
+    >>> [first], [again] = classify(engine, ["$AAPL falls"]), classify(engine, ["$AAPL falls"])
     >>> first == again, first.model
     (True, 'null')
 """
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, NamedTuple, Protocol
 
 from streamwatch.errors import RejectError
+from streamwatch.inference.batches import token_batches
 from streamwatch.records import SENTIMENTS, Label, Prediction, SentimentLabel
 from streamwatch.text.clean import text_hash
 
@@ -23,14 +28,64 @@ TOPICS = (
 """The 20 finance topics that the shipped model tells apart."""
 
 
-class Engine(Protocol):
-    """Classifies model texts. A bad text fails alone: its place in the result holds a `RejectError`."""
+UNCLEAR = "unclear"
+"""The topic of a text that is about none of them."""
 
-    model: str
+BATCH_TOKENS = 4096
+"""Of one batch where nobody says otherwise: the setting's default, 128 tweets, with states that fit a core's cache."""
 
-    def classify(self, texts: Sequence[str]) -> list[Prediction | RejectError]:
-        """One result for each of `texts`, in their order. Called from one thread."""
+Answer = Prediction | RejectError
+
+
+class Prepared(Protocol):
+    """A text that an engine has read, ready for its `predict`. What else it holds is the engine's own."""
+
+    @property
+    def n_tokens(self) -> int:
+        """Its length, the special tokens included: what batches are made by. 0: it costs no computing."""
         ...
+
+
+class Engine(Protocol):
+    """Classifies model texts. A bad text fails alone: its place in the result holds a `RejectError`.
+
+    Both calls are safe from several threads at once. An error that they raise is about the engine as a whole (a
+    `FatalError`: no memory for a single text, a device that has failed) and never about a document.
+    """
+
+    @property
+    def model(self) -> str:
+        """The version on every record: same version, same text, same labels."""
+        ...
+
+    def prepare(self, texts: Sequence[str]) -> Sequence[Prepared | RejectError]:
+        """The row of each of `texts`, in their order."""
+        ...
+
+    def predict(self, batch: Sequence[Any]) -> list[Answer]:
+        """One result for each row of one batch, in its order. The rows are this engine's own `Prepared`."""
+        ...
+
+
+def classify(engine: Engine, texts: Sequence[str], batch_tokens: int = BATCH_TOKENS) -> list[Answer]:
+    """One result for each of `texts`, in their order, computed in the calling thread.
+
+    They are all held at once: a long stream comes in chunks of some thousand (`streamwatch.inference.offline`).
+    """
+    results: list[Any] = list(engine.prepare(texts))
+    waiting = [i for i, row in enumerate(results) if not isinstance(row, RejectError)]
+    for batch in token_batches([results[i].n_tokens for i in waiting], batch_tokens):
+        chosen = [waiting[i] for i in batch]
+        for i, answer in zip(chosen, engine.predict([results[i] for i in chosen]), strict=True):
+            results[i] = answer
+    return results
+
+
+class NullRow(NamedTuple):
+    """A text as the null engine reads it: not at all."""
+
+    text: str
+    n_tokens: int = 0
 
 
 class NullEngine:
@@ -41,9 +96,17 @@ class NullEngine:
 
     model = "null"
 
-    def classify(self, texts: Sequence[str]) -> list[Prediction | RejectError]:
-        """A prediction for each text, a function of the text alone."""
-        return [_labelled(int(text_hash(text), 16)) for text in texts]
+    def prepare(self, texts: Sequence[str]) -> list[NullRow | RejectError]:
+        """The texts as they are."""
+        return [NullRow(text) for text in texts]
+
+    def predict(self, batch: Sequence[NullRow]) -> list[Answer]:
+        """A prediction for each row, a function of its text alone."""
+        return [_labelled(int(text_hash(row.text), 16)) for row in batch]
+
+    def classify(self, texts: Sequence[str]) -> list[Answer]:
+        """A prediction for each text."""
+        return classify(self, texts)
 
 
 def _labelled(number: int) -> Prediction:

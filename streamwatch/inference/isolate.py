@@ -17,7 +17,9 @@ Result = TypeVar("Result")
 
 
 def isolate(
-    run: Callable[[Sequence[Row]], list[Result]], rows: Sequence[Row], out_of_memory: tuple[type[Exception], ...]
+    run: Callable[[Sequence[Row]], Sequence[Result | RejectError]],
+    rows: Sequence[Row],
+    out_of_memory: tuple[type[Exception], ...],
 ) -> list[Result | RejectError]:
     """What `run` gives for `rows`; where it raises, for the halves, down to single rows, which become `RejectError`.
 

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from streamwatch.errors import RejectError
-from streamwatch.inference.engine import Engine
+from streamwatch.inference.engine import Engine, classify
 from streamwatch.records import Label, Prediction, SentimentLabel
 from streamwatch.sources.row import Row
 from streamwatch.text.clean import model_text, stored_text
@@ -79,7 +79,7 @@ def classify_rows(rows: Iterable[Row], engine: Engine, limits: Limits = NO_SETTI
 def _classify_chunk(chunk: list[Row], engine: Engine, limits: Limits) -> Iterator[OfflineLine]:
     texts = [_text_or_error(row, limits) for row in chunk]
     distinct = list(dict.fromkeys(text for text in texts if isinstance(text, str)))
-    results = dict(zip(distinct, engine.classify(distinct), strict=True))
+    results = dict(zip(distinct, classify(engine, distinct), strict=True))
     for row, text in zip(chunk, texts, strict=True):
         found = results[text] if isinstance(text, str) else text
         name = row.key.decode(errors="replace")

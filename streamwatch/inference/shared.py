@@ -25,11 +25,9 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from streamwatch.errors import RejectError
-from streamwatch.inference.engine import Engine
+from streamwatch.inference.engine import Answer, Engine, classify
 from streamwatch.records import Prediction
 
-Answer = Prediction | RejectError
 Done = Callable[[Answer, bool], None]
 """Called with the answer, and whether this asker was the first with its text."""
 
@@ -80,7 +78,7 @@ class SharedPredictions:
                 batch = [self._queue.popleft() for _ in range(min(BATCH_TEXTS, len(self._queue)))]
                 if not self._queue:
                     self._wake.clear()
-                answers = await loop.run_in_executor(self._thread, self._engine.classify, [text for _, text in batch])
+                answers = await loop.run_in_executor(self._thread, classify, self._engine, [text for _, text in batch])
                 for (key, _), answer in zip(batch, answers, strict=True):
                     self._answer(key, answer)
         finally:

@@ -1,19 +1,26 @@
 """The manifest beside an adapter: what it fits on, what it says, what it learned from and how well.
 
 An adapter is a folder with two files: `manifest.json` and the safetensors file that it names. Both are data; nothing in
-them is ever executed.
+them is ever executed, and they are somebody else's: every number has its bounds, no name leads out of the folder.
 
 Examples:
     >>> HeadEntry("sentiment", ("negative", "neutral", "positive"), temperature=1.1).temperature
     1.1
+    >>> HeadEntry("topic", ("earnings", "earnings"))
+    Traceback (most recent call last):
+      ...
+    ValueError: head topic names a label twice
 """
 
 from hashlib import sha256
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from streamwatch.errors import ModelError
+from streamwatch.records import SENTIMENTS, Probability
 
 FORMAT = 2
 """The version of the manifest's own layout. A reader refuses any other."""
@@ -21,31 +28,55 @@ FORMAT = 2
 MANIFEST_FILE = "manifest.json"
 ADAPTER_FILE = "adapter.safetensors"
 
+MAX_MANIFEST_BYTES = 4 << 20
+"""Ours has 6 kB; one of megabytes is none."""
+
+Sha256 = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
+FileName = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_][A-Za-z0-9._-]{0,127}\Z")]
+"""A plain name in the folder: no separator, nothing hidden, never `..`."""
+OwnFolder = Annotated[str, Meta(pattern=r"\A([A-Za-z0-9_][A-Za-z0-9._-]{0,127})?\Z")]
+OwnSha256 = Annotated[str, Meta(pattern=r"\A([0-9a-f]{64})?\Z")]
+"""As above, or empty."""
+HeadName = Annotated[str, Meta(pattern=r"\A[a-z][a-z0-9_]{0,63}\Z")]
+"""Part of the names of tensors, where a dot would mean something else."""
+LabelName = Annotated[str, Meta(min_length=1, max_length=128)]
+Labels = Annotated[tuple[LabelName, ...], Meta(min_length=2, max_length=1024)]
+Temperature = Annotated[float, Meta(ge=0.01, le=100)]
+"""Fitted ones lie near 1; beyond these bounds every probability would be 0 and 1, or all alike."""
+Tokens = Annotated[int, Meta(ge=8, le=8192)]
+"""Wide enough for any encoder; what the base can read is checked against its positions when it is opened."""
+Rank = Annotated[int, Meta(ge=1, le=4096)]
+Count = Annotated[int, Meta(ge=0)]
+
 
 class BaseModel(msgspec.Struct, frozen=True):
     """The encoder that the adapter was trained on; other weights would give other labels, so the hash is checked.
 
     `folder` is empty for the pinned encoder, which is found on the machine; a base of the model's own (a full
-    fine-tune, a pruned encoder) lies in that folder inside of the model's.
+    fine-tune, a pruned encoder) lies in that folder inside of the model's. It may bring a tokenizer of its own, whose file
+    then has `tokenizer_sha256`; where that is empty the vocabulary must be the pinned one. `config_sha256` is of its
+    `config.json`.
     """
 
-    name: str
-    sha256: str
-    folder: str = ""
+    name: LabelName
+    sha256: Sha256
+    folder: OwnFolder = ""
+    tokenizer_sha256: OwnSha256 = ""
+    config_sha256: OwnSha256 = ""
 
 
 class AdapterFile(msgspec.Struct, frozen=True):
     """The file of weights: LoRA matrices and heads."""
 
-    name: str
-    sha256: str
+    name: FileName
+    sha256: Sha256
 
 
 class Lora(msgspec.Struct, frozen=True):
     """The shape of the LoRA part (Hu et al., arXiv 2106.09685): W + alpha / r · B·A for the named linear layers."""
 
-    r: int = 16
-    alpha: int = 32
+    r: Rank = 16
+    alpha: Rank = 32
     targets: tuple[str, ...] = ("query", "key", "value", "dense")
 
 
@@ -56,12 +87,20 @@ class HeadEntry(msgspec.Struct, frozen=True):
     says that a text is about none of the others; it is empty where the head has no such label.
     """
 
-    name: str
-    labels: tuple[str, ...]
-    domains: tuple[str, ...] = ()
+    name: HeadName
+    labels: Labels
+    domains: Annotated[tuple[LabelName, ...], Meta(max_length=2)] = ()
     norm: str = ""
-    temperature: float = 1.0
+    temperature: Temperature = 1.0
     outside: str = ""
+
+    def __post_init__(self) -> None:
+        if len(set(self.labels)) < len(self.labels):
+            raise ValueError(f"head {self.name} names a label twice")
+        if self.name == "sentiment" and sorted(self.labels) != list(SENTIMENTS):
+            raise ValueError(f"head sentiment says {', '.join(self.labels)}: it must say {', '.join(SENTIMENTS)}")
+        if self.outside and self.outside not in self.labels:
+            raise ValueError(f"head {self.name} has no label {self.outside!r} to say that a text is outside")
 
 
 class DataFile(msgspec.Struct, frozen=True):
@@ -70,8 +109,8 @@ class DataFile(msgspec.Struct, frozen=True):
     source: str
     file: str
     sha256: str
-    n_train: int
-    n_validation: int
+    n_train: Count
+    n_validation: Count
 
 
 class SetMetrics(msgspec.Struct, frozen=True):
@@ -81,9 +120,9 @@ class SetMetrics(msgspec.Struct, frozen=True):
     bootstrap); see `streamwatch.learning.metrics`.
     """
 
-    n: int
-    accuracy: float
-    macro_f1: float
+    n: Count
+    accuracy: Probability
+    macro_f1: Probability
     ece: float
     ece_interval: tuple[float, float] | None = None
     recall: dict[str, float] = {}
@@ -98,8 +137,8 @@ class Precision(msgspec.Struct, frozen=True):
     """
 
     metrics: dict[str, SetMetrics]
-    agreement: float
-    tolerance: float
+    agreement: Probability
+    tolerance: Annotated[float, Meta(ge=0)]
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,9 +153,9 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     base: BaseModel
     adapter: AdapterFile
     lora: Lora | None = None
-    heads: tuple[HeadEntry, ...]
-    max_tokens: int
-    tail_tokens: int = 0
+    heads: Annotated[tuple[HeadEntry, ...], Meta(min_length=1, max_length=64)]
+    max_tokens: Tokens
+    tail_tokens: Count = 0
     seed: int
     command: str
     hyperparameters: dict[str, float | int | str]
@@ -124,6 +163,13 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     metrics: dict[str, SetMetrics]
     precisions: dict[str, Precision] = {}
     parent: str = ""
+
+    def __post_init__(self) -> None:
+        names = [head.name for head in self.heads]
+        if len(set(names)) < len(names):
+            raise ValueError("two heads have one name")
+        if self.tail_tokens >= self.max_tokens:
+            raise ValueError(f"tail_tokens={self.tail_tokens} must be below max_tokens={self.max_tokens}")
 
     def head(self, name: str) -> HeadEntry:
         """The head of that name. Raises `ModelError` when there is none."""
@@ -155,19 +201,48 @@ def file_sha256(path: Path) -> str:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """The manifest in `folder`, its format checked. Raises `ModelError` when there is none or it cannot be read."""
-    path = folder / MANIFEST_FILE
-    try:
-        manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
-    except FileNotFoundError:
+    """The manifest in `folder`, its format and bounds checked. Raises `ModelError` when there is none or it is bad."""
+    if not (folder / MANIFEST_FILE).exists():
         raise ModelError(
             f"{folder} has no {MANIFEST_FILE}: name a folder that `streamwatch train` made, or use `default`"
-        ) from None
-    except (OSError, msgspec.DecodeError) as error:
-        raise ModelError(f"{path} cannot be read ({error}): train the adapter again") from error
-    if manifest.format != FORMAT:
-        raise ModelError(f"{path} has format {manifest.format}, this version reads {FORMAT}: upgrade streamwatch")
-    return manifest
+        )
+    path = inside(folder, MANIFEST_FILE)
+    try:
+        if path.stat().st_size > MAX_MANIFEST_BYTES:
+            raise ModelError(f"{path} has more than {MAX_MANIFEST_BYTES} bytes: it is no manifest")
+        content = path.read_bytes()
+        _check_format(path, msgspec.json.decode(content, type=_Versioned).format)
+        return msgspec.json.decode(content, type=Manifest)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ModelError(f"{path} cannot be read ({error}): restore the file, or train the adapter again") from error
+
+
+class _Versioned(msgspec.Struct):
+    """All that every format of the manifest has."""
+
+    format: int
+
+
+def _check_format(path: Path, found: int) -> None:
+    """Before anything else is read: another format has other fields."""
+    if found > FORMAT:
+        raise ModelError(f"{path} has format {found}, this version reads {FORMAT}: upgrade streamwatch")
+    if found < FORMAT:
+        raise ModelError(f"{path} has format {found}, this version reads {FORMAT}: train the adapter again")
+
+
+def inside(folder: Path, name: str) -> Path:
+    """The file or folder `name` of `folder`, which it does not leave by its name nor by a link. Raises `ModelError`.
+
+    >>> inside(Path("model"), "../secret")
+    Traceback (most recent call last):
+      ...
+    streamwatch.errors.ModelError: '../secret' leads out of model: a model's files lie in its folder
+    """
+    path = folder / name
+    if Path(name).name != name or name == ".." or path.resolve().parent != folder.resolve():
+        raise ModelError(f"{name!r} leads out of {folder}: a model's files lie in its folder")
+    return path
 
 
 def checked_adapter(folder: Path, manifest: Manifest) -> Path:
@@ -175,7 +250,7 @@ def checked_adapter(folder: Path, manifest: Manifest) -> Path:
 
     The name may not leave the folder: a manifest is somebody else's data.
     """
-    path = folder / Path(manifest.adapter.name).name
+    path = inside(folder, manifest.adapter.name)
     if not path.is_file():
         raise ModelError(f"{path} is missing: copy the whole folder, or train the adapter again")
     found = file_sha256(path)

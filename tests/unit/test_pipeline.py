@@ -12,8 +12,8 @@ from streamwatch.delivery import pipeline as module
 from streamwatch.delivery.intake import SourceRecord
 from streamwatch.delivery.pipeline import Pipeline, Run
 from streamwatch.errors import BrokerUnavailable, ModelError, RejectError
-from streamwatch.inference.engine import NullEngine
-from streamwatch.records import Classified, DeadLetter, DriftSample, Prediction
+from streamwatch.inference.engine import Answer, NullEngine, NullRow
+from streamwatch.records import Classified, DeadLetter, DriftSample
 
 PUBLISHED_MS = 1_700_000_000_000
 TIMEOUT_S = 5.0
@@ -175,10 +175,10 @@ def test_drift_samples_are_acknowledged_before_their_documents() -> None:
 
 def test_a_text_that_the_engine_cannot_do_goes_to_dead_letter_and_its_neighbours_do_not() -> None:
     class Picky(NullEngine):
-        def classify(self, texts: Sequence[str]) -> list[Prediction | RejectError]:
+        def predict(self, batch: Sequence[NullRow]) -> list[Answer]:
             return [
-                RejectError("classification_failed", "NaN") if text == "text 1" else answer
-                for text, answer in zip(texts, super().classify(texts), strict=True)
+                RejectError("classification_failed", "NaN") if row.text == "text 1" else answer
+                for row, answer in zip(batch, super().predict(batch), strict=True)
             ]
 
     async def check() -> None:
@@ -197,7 +197,7 @@ def test_a_text_that_the_engine_cannot_do_goes_to_dead_letter_and_its_neighbours
 
 def test_an_engine_that_fails_as_a_whole_is_a_failure_and_no_document_is_lost_to_it() -> None:
     class Broken(NullEngine):
-        def classify(self, texts: Sequence[str]) -> list[Prediction | RejectError]:
+        def predict(self, batch: Sequence[NullRow]) -> list[Answer]:
             raise ModelError("the device is gone")
 
     async def check() -> None:
