@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 
 from streamwatch.learning.calibration import fit_temperature
-from streamwatch.learning.metrics import accuracy, expected_calibration_error, macro_f1, recall
+from streamwatch.learning.metrics import accuracy, macro_f1, recall
 from streamwatch.learning.recipe import LABELS, Task
+from streamwatch.learning.reliability import expected_calibration_error
 from streamwatch.learning.trainer import TokenisedExample, padded
 from streamwatch.models.manifest import SetMetrics
 from streamwatch.models.network import Network
@@ -80,11 +81,13 @@ def set_metrics(p: NDArray[np.float64], labels: NDArray[np.int64], names: Sequen
     {'negative': 1.0, 'positive': 1.0}
     """
     predicted = p.argmax(1)
+    calibration = expected_calibration_error(p, labels)
     return SetMetrics(
         n=len(labels),
         accuracy=_rounded(accuracy(labels, predicted)),
         macro_f1=_rounded(macro_f1(labels, predicted, len(names))),
-        ece=_rounded(expected_calibration_error(p, labels)),
+        ece=_rounded(calibration.ece),
+        ece_interval=(_rounded(calibration.low), _rounded(calibration.high)),
         recall={name: _rounded(recall(labels, predicted, k)) for k, name in enumerate(names)},
         predicted={name: _rounded(float(np.mean(predicted == k))) for k, name in enumerate(names)},
     )

@@ -117,7 +117,7 @@ class SetMetrics(msgspec.Struct, frozen=True):
     """How the model does on the held-out part of one source. `predicted` is the share of each predicted label.
 
     `ece` is the expected calibration error over 15 bins of equal mass, corrected for its bias, with `ece_interval` (95 %,
-    bootstrap); see `streamwatch.learning.metrics`.
+    bootstrap); see `streamwatch.learning.reliability`.
     """
 
     n: Count
