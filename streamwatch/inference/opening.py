@@ -1,5 +1,8 @@
 """Open the engine that the settings name; say what would be opened without running it.
 
+    settings ─ model folder (named, shipped, or the registry's) ─ hashes ─ trunk and heads ─ engine ┐
+             └ classifiers for single tasks (`streamwatch.inference.backends`) ─────────────────────┴ joined
+
 Torch is imported only when a real model is opened: the null engine starts at once.
 """
 
@@ -12,9 +15,12 @@ from streamwatch.errors import ModelError
 from streamwatch.inference.engine import Engine, NullEngine
 from streamwatch.models.base import locate_base
 from streamwatch.models.manifest import Manifest, checked_adapter, read_manifest
+from streamwatch.models.registry import promoted
 
 SHIPPED = Path(__file__).parent.parent / "models" / "shipped"
 """The folder of the adapter that comes with the package."""
+TASKS = ("sentiment", "topic")
+"""What every engine says of a text; a model may have more heads."""
 
 
 class ModelDescription(msgspec.Struct, frozen=True):
@@ -26,6 +32,19 @@ class ModelDescription(msgspec.Struct, frozen=True):
     problem: str = ""
 
 
+class Located(msgspec.Struct, frozen=True):
+    """A model of ours: its folder, manifest and encoder folder, all hashes checked, nothing loaded."""
+
+    folder: Path
+    manifest: Manifest
+    base: Path
+
+    @property
+    def name(self) -> str:
+        """The version as far as the files make it; device and numbers are added when it runs."""
+        return f"minilm-l6+{self.manifest.short_hash}"
+
+
 def open_engine(settings: Settings) -> Engine:
     """The engine of `settings.model`: `default`, `null`, or a folder with a manifest. Raises `ModelError`.
 
@@ -35,8 +54,7 @@ def open_engine(settings: Settings) -> Engine:
     """
     if settings.model == "null":
         return NullEngine()
-    folder, manifest, base = _located(settings)
-    return _opened(settings, folder, manifest, base)
+    return open_located(locate(settings), settings)
 
 
 def describe_model(settings: Settings) -> ModelDescription:
@@ -49,27 +67,32 @@ def describe_model(settings: Settings) -> ModelDescription:
     if settings.model == "null":
         return ModelDescription("null")
     try:
-        folder, manifest, base = _located(settings)
+        found = locate(settings)
     except ModelError as error:
         return ModelDescription(settings.model, problem=str(error))
-    return ModelDescription(f"minilm-l6+{manifest.short_hash}", str(folder), str(base))
+    return ModelDescription(found.name, str(found.folder), str(found.base))
 
 
-def adapter_folder(model: str) -> Path:
-    """The folder that the setting `model` names."""
-    return SHIPPED if model == "default" else Path(model)
+def adapter_folder(settings: Settings) -> Path:
+    """The folder that the settings name: with `default` and a registry, that of the model promoted there."""
+    if settings.model != "default":
+        return Path(settings.model)
+    return (promoted(Path(settings.registry)) if settings.registry else None) or SHIPPED
 
 
-def _located(settings: Settings) -> tuple[Path, Manifest, Path]:
-    """Adapter folder, manifest and encoder folder, all hashes checked."""
-    folder = adapter_folder(settings.model)
+def locate(settings: Settings) -> Located:
+    """The model of ours that the settings name. Raises `ModelError`."""
+    folder = adapter_folder(settings)
     manifest = read_manifest(folder)
+    for task in TASKS:
+        manifest.head(task)
     checked_adapter(folder, manifest)
     base = locate_base(folder, manifest.base, settings.base, allow_downloads=settings.allow_downloads)
-    return folder, manifest, base
+    return Located(folder, manifest, base)
 
 
-def _opened(settings: Settings, folder: Path, manifest: Manifest, base: Path) -> Engine:
+def open_located(found: Located, settings: Settings) -> Engine:
+    """The engine of a model of ours: here its trunk is opened. Raises `ModelError` when its parts do not fit."""
     import torch
 
     from streamwatch.inference.encoder_engine import EncoderEngine
@@ -79,6 +102,9 @@ def _opened(settings: Settings, folder: Path, manifest: Manifest, base: Path) ->
 
     if settings.threads:
         torch.set_num_threads(settings.threads)
-    network = load_network(base, folder, manifest)
-    reader = TokenReader(base, manifest.max_tokens, manifest.tail_tokens)
+    manifest = found.manifest
+    network = load_network(found.base, found.folder, manifest)
+    reader = TokenReader(found.base, manifest.max_tokens, manifest.tail_tokens, manifest.base.tokenizer_sha256)
+    if reader.n_vocabulary > len(network.encoder.get_parameter("embeddings.word_embeddings.weight")):
+        raise ModelError(f"{found.base}: the tokenizer has more words than the encoder: use the original files")
     return EncoderEngine(network, reader, manifest, place(settings.device), settings.batch_tokens)

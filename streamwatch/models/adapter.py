@@ -8,8 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from streamwatch.errors import ModelError
@@ -24,9 +23,11 @@ from streamwatch.models.manifest import (
     file_sha256,
     read_manifest,
 )
-from streamwatch.models.network import Network, load_encoder
+from streamwatch.models.network import Network, load_encoder, read_tensors
 
 Weights = Mapping[str, Tensor]
+SHOWN_CHARS = 200
+"""Of what torch says when shapes do not fit: it lists all of them."""
 
 
 def shapes(heads: Sequence[HeadEntry]) -> tuple[HeadShape, ...]:
@@ -94,16 +95,17 @@ def write_adapter(folder: Path, weights: Weights) -> AdapterFile:
 def read_adapter(folder: Path, manifest: Manifest) -> dict[str, Tensor]:
     """The weights of an adapter in float32, their hash checked first. Raises `ModelError`."""
     path = checked_adapter(folder, manifest)
-    try:
-        return {name: tensor.float() for name, tensor in load_file(path).items()}
-    except SafetensorError as error:
-        raise ModelError(f"{path} is no safetensors file: train the adapter again") from error
+    return {name: tensor.float() for name, tensor in read_tensors(path).items()}
 
 
 def load_network(base: Path, folder: Path, manifest: Manifest) -> Network:
-    """The network of an adapter for inference: LoRA merged, float32, dropout off."""
+    """The network of an adapter for inference: LoRA merged, float32, dropout off.
+
+    Raises `ModelError` when adapter, manifest and base do not fit each other.
+    """
     weights = read_adapter(folder, manifest)
     encoder = load_encoder(base)
+    _check_fit(folder, manifest, weights, encoder.config.max_position_embeddings)
     network = Network(encoder, encoder.config.hidden_size, shapes(manifest.heads))
     try:
         if manifest.lora is not None:
@@ -111,10 +113,23 @@ def load_network(base: Path, folder: Path, manifest: Manifest) -> Network:
         network.heads.load_state_dict(
             {name.removeprefix("heads."): t for name, t in weights.items() if name.startswith("heads.")}
         )
-    except (KeyError, RuntimeError, AttributeError) as error:
-        reason = str(error).splitlines()[0]
+    except (KeyError, ValueError, RuntimeError, AttributeError) as error:
+        reason = " ".join(str(error).split())[:SHOWN_CHARS]
         raise ModelError(f"{folder} does not fit its manifest ({reason}): train the adapter again") from error
     return network.eval()
+
+
+def _check_fit(folder: Path, manifest: Manifest, weights: Weights, n_positions: int) -> None:
+    """See that the base reads as many tokens as the manifest wants, and that no tensor would be left unused."""
+    if manifest.max_tokens > n_positions:
+        raise ModelError(
+            f"{folder} wants {manifest.max_tokens} tokens of a text, its base reads {n_positions}: "
+            "train the adapter again"
+        )
+    parts = ("heads.", "lora.") if manifest.lora is not None else ("heads.",)
+    unknown = [name for name in weights if not name.startswith(parts)]
+    if unknown:
+        raise ModelError(f"{folder} does not fit its manifest (nothing uses {unknown[0]}): train the adapter again")
 
 
 @torch.no_grad()
@@ -126,4 +141,6 @@ def merge_lora(encoder: nn.Module, weights: Weights, lora: Lora) -> None:
             b = weights[name.removesuffix("A") + "B"]
             weight = encoder.get_submodule(layer).weight
             assert isinstance(weight, Tensor)
+            if tuple(a.shape) != (lora.r, weight.shape[-1]) or tuple(b.shape) != (weight.shape[0], lora.r):
+                raise ValueError(f"{layer}: A {tuple(a.shape)} and B {tuple(b.shape)} on {tuple(weight.shape)}")
             weight += (lora.alpha / lora.r) * (b @ a)

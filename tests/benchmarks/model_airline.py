@@ -57,7 +57,7 @@ def _options() -> argparse.Namespace:
 
 def _engine(number_format: str | None) -> EncoderEngine:
     settings = load()
-    folder = adapter_folder(settings.model)
+    folder = adapter_folder(settings)
     manifest = read_manifest(folder)
     base = check_base(find_base(settings.base), manifest.base)
     placement = Placement("cpu", number_format) if number_format else place(settings.device)

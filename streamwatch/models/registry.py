@@ -1,0 +1,268 @@
+"""A folder of models, and the pointer to the one that serves.
+
+    registry/
+    ├── models/1f0c…/      a whole model: manifest, weights, a base of its own; named by what is in its files
+    ├── current.json       the pointer: replaced in one step, so that a reader sees the old one or the new one
+    └── history.jsonl      every pointer that there was, oldest first
+
+A model is added once and never changed. `promote` moves the pointer, `roll_back` moves it to what served before, as often
+as there is something before: rolling back twice goes back two steps, never forward to the model that was bad.
+
+Examples:
+    >>> import tempfile
+    >>> from streamwatch.inference.opening import SHIPPED
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     registry = Path(folder)
+    ...     model = add(registry, SHIPPED)
+    ...     _ = promote(registry, model, "2026-01-05T08:00:00Z")
+    ...     before = read_pointer(registry).name == model
+    ...     back = roll_back(registry, "2026-01-05T09:00:00Z")
+    ...     before, back.model, read_pointer(registry)
+    (True, 'shipped', None)
+"""
+
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from streamwatch.errors import ConfigError, ModelError
+from streamwatch.models.base import FILES, check_base
+from streamwatch.models.manifest import Manifest, checked_adapter, file_sha256, inside, read_manifest
+
+POINTER_FILE = "current.json"
+HISTORY_FILE = "history.jsonl"
+LOCK_FILE = ".lock"
+SHIPPED_NAME = "shipped"
+"""The model that comes with the package: what serves while nothing is promoted."""
+ID_DIGITS = 16
+"""64 bits of a SHA-256: two of a million models share their id with a probability of 3 in 10⁸."""
+KEPT = (".json", ".jsonl", ".csv", ".md", ".txt", ".safetensors")
+"""What files of a model are called. All else in its folder (logs, checkpoints, pickles) is left behind."""
+MAX_STEPS_BACK = 100
+
+
+class Pointer(msgspec.Struct, frozen=True):
+    """Which model serves, since when, how it came to that, and what served before, the newest last."""
+
+    model: str
+    promoted_at: str
+    action: Literal["promote", "roll_back"] = "promote"
+    previous: tuple[str, ...] = ()
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """A model of the registry. `problem` is empty, or what is wrong with its manifest."""
+
+    model: str
+    current: bool
+    manifest: Manifest | None = None
+    problem: str = ""
+
+
+def add(registry: Path, folder: Path) -> str:
+    """Copy the model in `folder` into the registry, its hashes checked first; gives its id.
+
+    A model that is there already is left as it is. Raises `ModelError`.
+    """
+    _check(folder, read_manifest(folder))
+    name = model_id(folder)
+    target = registry / "models" / name
+    if target.is_dir():
+        return name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    new = Path(tempfile.mkdtemp(prefix=f".{name}.", dir=target.parent))
+    try:
+        _copy(folder, new)
+        if model_id(new) != name:
+            raise ModelError(f"{folder} changed while it was copied: add it again when its training has ended")
+        _rename_folder(new, target)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+    return name
+
+
+def promote(registry: Path, model: str, now: str) -> Pointer:
+    """Let `model` serve from now on, its files checked first. Gives the new pointer. Raises `ModelError`.
+
+    `now` is written as it is given. A model that serves already is left in its place.
+    """
+    if model != SHIPPED_NAME:
+        checked(registry, model)
+    with _locked(registry):
+        old = read_current(registry)
+        serving = old.model if old else SHIPPED_NAME
+        if old and serving == model:
+            return old
+        before = (*(old.previous if old else ()), serving)[-MAX_STEPS_BACK:]
+        return _point(registry, old, Pointer(model, now, "promote", before))
+
+
+def roll_back(registry: Path, now: str) -> Pointer:
+    """Let the model serve again that served before. Raises `ConfigError` when there is none, `ModelError` when it is bad."""
+    with _locked(registry):
+        old = read_current(registry)
+        if old is None or not old.previous:
+            raise ConfigError(f"{registry}: nothing served before this model, so there is nothing to roll back to")
+        *before, model = old.previous
+        if model != SHIPPED_NAME:
+            checked(registry, model)
+        return _point(registry, old, Pointer(model, now, "roll_back", tuple(before)))
+
+
+def read_pointer(registry: Path) -> Path | None:
+    """The folder of the model that serves, or None where that is the shipped one. One small file is read: poll it.
+
+    Raises `ModelError` when the pointer cannot be read.
+    """
+    pointer = read_current(registry)
+    return None if pointer is None or pointer.model == SHIPPED_NAME else _folder(registry, pointer.model)
+
+
+def promoted(registry: Path) -> Path | None:
+    """As `read_pointer`, the model's files checked against its id: for whoever opens it. Raises `ModelError`."""
+    folder = read_pointer(registry)
+    return None if folder is None else checked(registry, folder.name)
+
+
+def read_current(registry: Path) -> Pointer | None:
+    """The pointer, or None where nothing was ever promoted. Raises `ModelError` when it cannot be read."""
+    path = registry / POINTER_FILE
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Pointer)
+    except FileNotFoundError:
+        return None
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ModelError(f"{path} cannot be read ({error}): promote a model again") from error
+
+
+def listing(registry: Path) -> list[Entry]:
+    """All models of the registry by id, with what their manifests say. Nothing is hashed."""
+    serving = read_pointer(registry)
+    folders = sorted(path for path in (registry / "models").glob("*") if _is_id(path.name))
+    return [_entry(folder, folder == serving) for folder in folders]
+
+
+def checked(registry: Path, model: str) -> Path:
+    """The folder of `model` once its files are what its id says and what its manifest says. Raises `ModelError`."""
+    folder = _folder(registry, model)
+    if not folder.is_dir():
+        raise ModelError(f"{registry} has no model {model}: `streamwatch models list` names them")
+    _check(folder, read_manifest(folder))
+    if model_id(folder) != model:
+        raise ModelError(f"{folder} was changed after it was added: add the model again from its own folder")
+    return folder
+
+
+def model_id(folder: Path) -> str:
+    """The first digits of a hash over the names and contents of a model's files. Raises `ModelError` on a link outside."""
+    lines = [f"{name} {file_sha256(path)}\n" for name, path in sorted(_files(folder).items())]
+    return sha256("".join(lines).encode()).hexdigest()[:ID_DIGITS]
+
+
+def read_history(registry: Path) -> list[Pointer]:
+    """Every pointer that there was, oldest first."""
+    path = registry / HISTORY_FILE
+    lines = path.read_bytes().splitlines() if path.exists() else []
+    return [msgspec.json.decode(line, type=Pointer) for line in lines]
+
+
+def _check(folder: Path, manifest: Manifest) -> None:
+    """The hashes that the manifest names: of the adapter, and of a base of its own."""
+    checked_adapter(folder, manifest)
+    if manifest.base.folder:
+        check_base(inside(folder, manifest.base.folder), manifest.base)
+
+
+def _files(folder: Path) -> dict[str, Path]:
+    """The model's files by their names in its folder: those beside the manifest, and its own base's."""
+    own = read_manifest(folder).base.folder
+    names = [path.name for path in folder.iterdir() if path.suffix in KEPT and not path.name.startswith(".")]
+    found = {name: inside(folder, name) for name in names}
+    if own:
+        found |= {f"{own}/{name}": inside(inside(folder, own), name) for name in FILES}
+    return {name: path for name, path in found.items() if path.is_file()}
+
+
+def _copy(source: Path, target: Path) -> None:
+    for name, path in _files(source).items():
+        copy = target / name
+        copy.parent.mkdir(exist_ok=True)
+        shutil.copyfile(path, copy)
+        _sync(copy)
+    target.chmod(0o755)  # mkdtemp makes a folder that only its owner can enter; a worker may be another user
+
+
+def _rename_folder(new: Path, target: Path) -> None:
+    """Put a whole folder in its place; somebody else's that came first is the same model."""
+    try:
+        new.rename(target)
+    except OSError:
+        if not target.is_dir():
+            raise
+    _sync(target.parent)
+
+
+def _point(registry: Path, old: Pointer | None, new: Pointer) -> Pointer:
+    """Replace the pointer in one step, then write it into the history; the lock is held.
+
+    The history is what people read; the pointer is what counts. A crash between the two is made good at the next change.
+    """
+    history = read_history(registry)
+    if old and (not history or history[-1] != old):
+        _append(registry / HISTORY_FILE, old)
+    path = registry / f".{POINTER_FILE}.new"
+    path.write_bytes(msgspec.json.encode(new) + b"\n")
+    _sync(path)
+    path.replace(registry / POINTER_FILE)
+    _sync(registry)
+    _append(registry / HISTORY_FILE, new)
+    return new
+
+
+def _append(path: Path, pointer: Pointer) -> None:
+    with path.open("ab") as file:
+        file.write(msgspec.json.encode(pointer) + b"\n")
+    _sync(path)
+
+
+@contextmanager
+def _locked(registry: Path) -> Iterator[None]:
+    """One change of the pointer at a time, over all processes; the lock goes with the process that holds it."""
+    registry.mkdir(parents=True, exist_ok=True)
+    with (registry / LOCK_FILE).open("wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _sync(path: Path) -> None:
+    """Have the system write a file or folder to the disk: a pointer that survives a power cut names files that do, too."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _folder(registry: Path, model: str) -> Path:
+    if not _is_id(model):
+        raise ModelError(f"{model!r} is no model's id: `streamwatch models list` names them")
+    return registry / "models" / model
+
+
+def _is_id(name: str) -> bool:
+    return len(name) == ID_DIGITS and set(name) <= set("0123456789abcdef")
+
+
+def _entry(folder: Path, current: bool) -> Entry:
+    try:
+        return Entry(folder.name, current, read_manifest(folder))
+    except ModelError as error:
+        return Entry(folder.name, current, problem=str(error))
