@@ -30,6 +30,8 @@ LIMIT_S = 600.0
 SAMPLE_S = 0.05
 FIRST_BATCH_MS = 150
 """In which the records of one batch of the engine leave."""
+CHUNK_TEXTS = 4096
+"""Sorted by length at once: as many as a worker has in flight."""
 AT_REST_CPU_S = 0.4
 """CPU seconds in three seconds under which a worker is done with its start."""
 Say = Callable[[str], None]
@@ -81,16 +83,14 @@ def _bare_model(texts: list[str], n: int, model: str) -> float:
 
 
 def bare_model_seconds() -> None:
-    """In the child: classify the texts on standard input in batches like the worker's, print the seconds it took."""
-    from streamwatch.inference.shared import BATCH_TEXTS
-
+    """In the child: classify the texts on standard input, sorted by length, print the seconds it took."""
     request = json.load(sys.stdin)
     engine = open_engine(load(model=request["model"]))
     cleaned = [model_text(stored_text(text)) for text in request["texts"]]
     classify(engine, cleaned[:64])
     started = time.monotonic()
-    for start in range(0, len(cleaned), BATCH_TEXTS):
-        classify(engine, cleaned[start : start + BATCH_TEXTS])
+    for start in range(0, len(cleaned), CHUNK_TEXTS):
+        classify(engine, cleaned[start : start + CHUNK_TEXTS])
     print(time.monotonic() - started)
 
 
