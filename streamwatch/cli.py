@@ -23,6 +23,8 @@ COMMANDS: dict[str, str] = {
     "detect": "streamwatch.commands.detect:detect",
     "bench": "streamwatch.commands.bench:bench",
     "train": "streamwatch.commands.train:train",
+    "models": "streamwatch.commands.models:models",
+    "evaluate": "streamwatch.commands.evaluate:evaluate",
     "doctor": "streamwatch.commands.doctor:doctor",
     "settings": "streamwatch.commands.settings:settings",
     "schemas": "streamwatch.commands.schemas:schemas",

@@ -82,7 +82,11 @@ def adapter_folder(settings: Settings) -> Path:
 
 def locate(settings: Settings) -> Located:
     """The model of ours that the settings name. Raises `ModelError`."""
-    folder = adapter_folder(settings)
+    return locate_in(adapter_folder(settings), settings)
+
+
+def locate_in(folder: Path, settings: Settings) -> Located:
+    """The model of ours in `folder`; the settings say where a pinned encoder is looked for. Raises `ModelError`."""
     manifest = read_manifest(folder)
     for task in TASKS:
         manifest.head(task)

@@ -21,25 +21,18 @@ Examples:
     (True, 'shipped', None)
 """
 
-import fcntl
-import os
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 
 from streamwatch.errors import ConfigError, ModelError
 from streamwatch.models.base import FILES, check_base
 from streamwatch.models.manifest import Manifest, checked_adapter, file_sha256, inside, read_manifest
+from streamwatch.models.pointer import Pointer, locked, read_current, replace, sync
 
-POINTER_FILE = "current.json"
-HISTORY_FILE = "history.jsonl"
-LOCK_FILE = ".lock"
 SHIPPED_NAME = "shipped"
 """The model that comes with the package: what serves while nothing is promoted."""
 ID_DIGITS = 16
@@ -47,15 +40,6 @@ ID_DIGITS = 16
 KEPT = (".json", ".jsonl", ".csv", ".md", ".txt", ".safetensors")
 """What files of a model are called. All else in its folder (logs, checkpoints, pickles) is left behind."""
 MAX_STEPS_BACK = 100
-
-
-class Pointer(msgspec.Struct, frozen=True):
-    """Which model serves, since when, how it came to that, and what served before, the newest last."""
-
-    model: str
-    promoted_at: str
-    action: Literal["promote", "roll_back"] = "promote"
-    previous: tuple[str, ...] = ()
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -70,22 +54,16 @@ class Entry(msgspec.Struct, frozen=True):
 def add(registry: Path, folder: Path) -> str:
     """Copy the model in `folder` into the registry, its hashes checked first; gives its id.
 
-    A model that is there already is left as it is. Raises `ModelError`.
+    A model that is there already is left as it is. Raises `ModelError`, and `ConfigError` when nothing can be written.
     """
     _check(folder, read_manifest(folder))
     name = model_id(folder)
     target = registry / "models" / name
-    if target.is_dir():
-        return name
-    target.parent.mkdir(parents=True, exist_ok=True)
-    new = Path(tempfile.mkdtemp(prefix=f".{name}.", dir=target.parent))
     try:
-        _copy(folder, new)
-        if model_id(new) != name:
-            raise ModelError(f"{folder} changed while it was copied: add it again when its training has ended")
-        _rename_folder(new, target)
-    finally:
-        shutil.rmtree(new, ignore_errors=True)
+        if not target.is_dir():
+            _copy_whole(folder, target)
+    except OSError as error:
+        raise ConfigError(f"{target}: cannot be written ({error.strerror})") from error
     return name
 
 
@@ -96,25 +74,29 @@ def promote(registry: Path, model: str, now: str) -> Pointer:
     """
     if model != SHIPPED_NAME:
         checked(registry, model)
-    with _locked(registry):
+    with locked(registry):
         old = read_current(registry)
         serving = old.model if old else SHIPPED_NAME
-        if old and serving == model:
-            return old
+        if serving == model:
+            return old or Pointer(model, now)
         before = (*(old.previous if old else ()), serving)[-MAX_STEPS_BACK:]
-        return _point(registry, old, Pointer(model, now, "promote", before))
+        new = Pointer(model, now, "promote", before)
+        replace(registry, new)
+        return new
 
 
 def roll_back(registry: Path, now: str) -> Pointer:
     """Let the model serve again that served before. Raises `ConfigError` when there is none, `ModelError` when it is bad."""
-    with _locked(registry):
+    with locked(registry):
         old = read_current(registry)
         if old is None or not old.previous:
             raise ConfigError(f"{registry}: nothing served before this model, so there is nothing to roll back to")
         *before, model = old.previous
         if model != SHIPPED_NAME:
             checked(registry, model)
-        return _point(registry, old, Pointer(model, now, "roll_back", tuple(before)))
+        new = Pointer(model, now, "roll_back", tuple(before))
+        replace(registry, new)
+        return new
 
 
 def read_pointer(registry: Path) -> Path | None:
@@ -130,17 +112,6 @@ def promoted(registry: Path) -> Path | None:
     """As `read_pointer`, the model's files checked against its id: for whoever opens it. Raises `ModelError`."""
     folder = read_pointer(registry)
     return None if folder is None else checked(registry, folder.name)
-
-
-def read_current(registry: Path) -> Pointer | None:
-    """The pointer, or None where nothing was ever promoted. Raises `ModelError` when it cannot be read."""
-    path = registry / POINTER_FILE
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=Pointer)
-    except FileNotFoundError:
-        return None
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ModelError(f"{path} cannot be read ({error}): promote a model again") from error
 
 
 def listing(registry: Path) -> list[Entry]:
@@ -167,13 +138,6 @@ def model_id(folder: Path) -> str:
     return sha256("".join(lines).encode()).hexdigest()[:ID_DIGITS]
 
 
-def read_history(registry: Path) -> list[Pointer]:
-    """Every pointer that there was, oldest first."""
-    path = registry / HISTORY_FILE
-    lines = path.read_bytes().splitlines() if path.exists() else []
-    return [msgspec.json.decode(line, type=Pointer) for line in lines]
-
-
 def _check(folder: Path, manifest: Manifest) -> None:
     """The hashes that the manifest names: of the adapter, and of a base of its own."""
     checked_adapter(folder, manifest)
@@ -191,64 +155,36 @@ def _files(folder: Path) -> dict[str, Path]:
     return {name: path for name, path in found.items() if path.is_file()}
 
 
+def _copy_whole(source: Path, target: Path) -> None:
+    """Copy beside the place and rename: the registry never holds half a model."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    new = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    try:
+        _copy(source, new)
+        if model_id(new) != target.name:
+            raise ModelError(f"{source} changed while it was copied: add it again when its training has ended")
+        _rename(new, target)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+
+
 def _copy(source: Path, target: Path) -> None:
     for name, path in _files(source).items():
         copy = target / name
         copy.parent.mkdir(exist_ok=True)
         shutil.copyfile(path, copy)
-        _sync(copy)
+        sync(copy)
     target.chmod(0o755)  # mkdtemp makes a folder that only its owner can enter; a worker may be another user
 
 
-def _rename_folder(new: Path, target: Path) -> None:
+def _rename(new: Path, target: Path) -> None:
     """Put a whole folder in its place; somebody else's that came first is the same model."""
     try:
         new.rename(target)
     except OSError:
         if not target.is_dir():
             raise
-    _sync(target.parent)
-
-
-def _point(registry: Path, old: Pointer | None, new: Pointer) -> Pointer:
-    """Replace the pointer in one step, then write it into the history; the lock is held.
-
-    The history is what people read; the pointer is what counts. A crash between the two is made good at the next change.
-    """
-    history = read_history(registry)
-    if old and (not history or history[-1] != old):
-        _append(registry / HISTORY_FILE, old)
-    path = registry / f".{POINTER_FILE}.new"
-    path.write_bytes(msgspec.json.encode(new) + b"\n")
-    _sync(path)
-    path.replace(registry / POINTER_FILE)
-    _sync(registry)
-    _append(registry / HISTORY_FILE, new)
-    return new
-
-
-def _append(path: Path, pointer: Pointer) -> None:
-    with path.open("ab") as file:
-        file.write(msgspec.json.encode(pointer) + b"\n")
-    _sync(path)
-
-
-@contextmanager
-def _locked(registry: Path) -> Iterator[None]:
-    """One change of the pointer at a time, over all processes; the lock goes with the process that holds it."""
-    registry.mkdir(parents=True, exist_ok=True)
-    with (registry / LOCK_FILE).open("wb") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-def _sync(path: Path) -> None:
-    """Have the system write a file or folder to the disk: a pointer that survives a power cut names files that do, too."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync(target.parent)
 
 
 def _folder(registry: Path, model: str) -> Path:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,22 @@ def tiny_adapter(tmp_path_factory: pytest.TempPathFactory, labelled_folder: Path
     folder = tmp_path_factory.mktemp("adapter")
     train_adapter(labelled_folder, folder, base_folder, Plan(epochs=0.5, batch_size=16, max_tokens=48), ignore)
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A whole model of random weights with a tiny base of its own; nobody changes it."""
+    from tiny_models import write_model
+
+    folder = tmp_path_factory.mktemp("tiny") / "model"
+    write_model(folder)
+    return folder
+
+
+@pytest.fixture
+def model(tiny_model: Path, tmp_path: Path) -> Path:
+    """A tiny model that the test may spoil."""
+    return Path(shutil.copytree(tiny_model, tmp_path / "model"))
 
 
 def ignore(*_: Any) -> None:

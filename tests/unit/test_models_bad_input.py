@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
-from tiny_models import HEADS, TARGET, WIDTH, edit_manifest, write_model
+from tiny_models import HEADS, TARGET, WIDTH, edit_manifest
 
 from streamwatch.config import load
 from streamwatch.errors import ModelError
@@ -19,22 +19,6 @@ from streamwatch.models.adapter import write_adapter
 from streamwatch.models.base import own_base
 from streamwatch.models.manifest import file_sha256
 from streamwatch.records import Prediction
-
-DATA = ("manifest", "adapter", "encoder")
-
-
-@pytest.fixture(scope="session")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny model; nobody changes it."""
-    folder = tmp_path_factory.mktemp("tiny") / "model"
-    write_model(folder)
-    return folder
-
-
-@pytest.fixture
-def model(tiny: Path, tmp_path: Path) -> Path:
-    """A tiny model that the test may spoil."""
-    return Path(shutil.copytree(tiny, tmp_path / "model"))
 
 
 def refusal(folder: Path) -> str:
