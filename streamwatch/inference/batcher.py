@@ -14,7 +14,6 @@ Examples:
     [('a', 'null'), ('b', 'null')]
 """
 
-import sys
 import threading
 import time
 from collections import deque
@@ -29,6 +28,7 @@ from streamwatch.inference.engine import BATCH_TOKENS, Answer, Engine
 from streamwatch.inference.horizon import Horizon, Waiting
 from streamwatch.inference.pace import Pace
 from streamwatch.inference.tally import BatcherFigures, Tally
+from streamwatch.inference.threads import one_core
 
 Key = Any
 Deliver = Callable[[Sequence[tuple[Key, Answer]]], None]
@@ -194,7 +194,7 @@ class Batcher:
     # -- the tokeniser's thread
 
     def _tokenise(self) -> None:
-        _one_core()
+        one_core()
         while texts := self._next_texts():
             stage = self._stages[-1]
             rows = stage.engine.prepare([text.text for text in texts])
@@ -227,7 +227,7 @@ class Batcher:
     # -- the compute threads
 
     def _compute(self) -> None:
-        _one_core()
+        one_core()
         while (work := self._next_batch()) is not None:
             engine, batch = work
             started = time.monotonic()
@@ -282,10 +282,3 @@ class Batcher:
 
 def _is_free(row: Any) -> bool:
     return not isinstance(row, RejectError) and not row.n_tokens
-
-
-def _one_core() -> None:
-    """Torch threads of this thread, where a model brought torch along: there are as many of us as cores."""
-    torch = sys.modules.get("torch")
-    if torch is not None:
-        torch.set_num_threads(1)
