@@ -17,6 +17,8 @@ from msgspec import Meta
 
 Sentiment = Literal["negative", "neutral", "positive"]
 SENTIMENTS: tuple[Sentiment, ...] = ("negative", "neutral", "positive")
+Unread = Literal["", "nothing_left", "other_script"]
+"""Why the model could not read a text (`streamwatch.text.readable`); empty where it could."""
 Outcome = Literal["classified", "duplicate", "dead_lettered", "marker"]
 AlertState = Literal["pending", "firing", "resolved"]
 AlertKind = Literal["negative_share", "negative_volume", "stalled"]
@@ -69,12 +71,18 @@ class SentimentLabel(Label, frozen=True, kw_only=True):
 class Prediction(Record, frozen=True, kw_only=True):
     """What the model says of one text. `model` names the base, adapter and numeric format that said it.
 
-    `heads` are the labels of any further heads that a user trained.
+    `heads` are the labels of any further heads that a user trained. `low_confidence` marks a sentiment whose probability is
+    below the setting `low_confidence_below`; it is counted like any other.
+
+    A text that the model cannot read has no sentiment: `null`, on the wire too, so that nobody takes it for a neutral one.
+    It has a topic all the same, `unclear` with certainty: whoever groups by topic then needs no case for it, and finds it
+    where everything lies that no topic can be said of.
     """
 
     topic: Label
-    sentiment: SentimentLabel
+    sentiment: SentimentLabel | None
     model: str
+    low_confidence: bool = False
     heads: dict[str, Label] = {}
 
 
@@ -91,6 +99,9 @@ class Classified(Record, frozen=True, kw_only=True):
     `follows` is the source offset released before this one by the same run (at the start of a run: the committed offset
     − 1). `lost` counts source records that retention deleted before they were read. `observed_ms` is the record's own
     arrival stamp; the store makes it monotone. A `marker` opens or closes a replay and is no document.
+
+    `unread` says why the model could not read the text. Its outcome is as of others; windows count it as `n_unread` and in
+    nothing else, unless a sentiment was given with the document: then it is counted as given, like all of those.
     """
 
     schema: Literal["classified.v1"] = "classified.v1"
@@ -114,13 +125,16 @@ class Classified(Record, frozen=True, kw_only=True):
     entities: tuple[str, ...] = ()
     given: Given | None = None
     prediction: Prediction | None = None
+    unread: Unread = ""
 
     @property
     def counted_sentiment(self) -> str:
-        """The sentiment that windows count: the given one, else the model's."""
+        """The sentiment that windows count: the given one, else the model's; empty where the text was not read."""
         if self.given is not None and self.given.sentiment is not None:
             return self.given.sentiment
-        return self.prediction.sentiment.label if self.prediction is not None else "neutral"
+        if self.prediction is None:
+            return "neutral"
+        return self.prediction.sentiment.label if self.prediction.sentiment is not None else ""
 
     @property
     def counted_topic(self) -> str:

@@ -58,15 +58,20 @@ def _with_documents(known: Evidence, found: Found, past: list[str]) -> Evidence:
 
 
 def _candidate(place: Hashable, ref: Reference, record: Classified) -> Candidate:
-    probabilities = record.prediction.sentiment.probabilities if record.prediction else {}
     return Candidate(
         place,
         _read(record),
         record.author_hash,
         record.published_ms,
         ref.copies,
-        probabilities.get("negative"),
+        _p_negative(record),
     )
+
+
+def _p_negative(record: Classified) -> float | None:
+    """As the model says; None where it said nothing of it."""
+    said = record.prediction.sentiment if record.prediction is not None else None
+    return said.probabilities.get("negative") if said is not None else None
 
 
 def _read(record: Classified) -> str:
@@ -75,13 +80,12 @@ def _read(record: Classified) -> str:
 
 
 def _document(ref: Reference, record: Classified, copies: int) -> EvidenceDocument:
-    probabilities = record.prediction.sentiment.probabilities if record.prediction else {}
     return EvidenceDocument(
         id=record.id,
         text=record.text[:SHOWN_CHARS],
         published_at=from_ms(record.published_ms),
         sentiment=ref.sentiment,
-        p_negative=probabilities.get("negative"),
+        p_negative=_p_negative(record),
         source=record.source,
         copies=copies,
         channel=record.source_channel,

@@ -17,10 +17,13 @@ from collections.abc import Callable, Iterable, Iterator
 from streamwatch.config import Settings
 from streamwatch.delivery.intake import SourceRecord, Work, classified, prepare
 from streamwatch.errors import RejectError
+from streamwatch.inference.confidence import marked
 from streamwatch.inference.engine import Engine, classify
+from streamwatch.inference.unread import scripts_of, unread_prediction
 from streamwatch.records import Classified, Label, Prediction, SentimentLabel
 from streamwatch.sources.pacing import ArrivalClock, wall_ms
 from streamwatch.sources.row import Row
+from streamwatch.text.readable import unread_reason
 
 GIVEN = "given"
 """Stands for the model where a document brought all labels that count, and the model was not asked."""
@@ -50,14 +53,15 @@ class Documents:
         self._given_only = given_only
         self._engine: Engine | None = None
         self._known: dict[str, Prediction] = {}
+        self._unread: set[str] = set()
         self._clock = ArrivalClock(0, lambda: now_ms() + settings.max_ahead_s * 1000)
         self._n_rows = 0
         self.rejected: Counter[str] = Counter()
 
     def classified(self, rows: Iterable[Row]) -> list[Classified]:
         """The records of one chunk of rows, in order; what cannot be used is counted in `rejected`."""
-        works = [work for row in rows if (work := self._prepared(row)) is not None]
-        known_before = set(self._known)
+        works = [self._read(work) for row in rows if (work := self._prepared(row)) is not None]
+        known_before = self._known.keys() | self._unread
         errors = self._ask(works)
         return list(self._records(works, errors, known_before))
 
@@ -73,22 +77,36 @@ class Documents:
 
     def _ask(self, works: Iterable[Work]) -> dict[str, RejectError]:
         """Classify the texts that are new; the errors of those that cannot be."""
-        new = {work.document.text_hash: work for work in works if work.document.text_hash not in self._known}
+        self._unread.update(work.document.text_hash for work in works if work.unread)
+        new = {
+            work.document.text_hash: work
+            for work in works
+            if not work.unread and work.document.text_hash not in self._known
+        }
         labelled = {text_hash: work for text_hash, work in new.items() if self._needs_no_model(work)}
         for text_hash, work in labelled.items():
             self._known[text_hash] = _as_given(work)
         asked = {text_hash: work.text for text_hash, work in new.items() if text_hash not in labelled}
         if not asked:
             return {}
-        if self._engine is None:
-            self._engine = self._open_engine()
         errors = {}
-        for text_hash, answer in zip(asked, classify(self._engine, list(asked.values())), strict=True):
+        for text_hash, answer in zip(asked, classify(self._opened(), list(asked.values())), strict=True):
             if isinstance(answer, RejectError):
                 errors[text_hash] = answer
             else:
-                self._known[text_hash] = answer
+                self._known[text_hash] = marked(answer, self._settings.low_confidence_below)
         return errors
+
+    def _read(self, work: Work) -> Work:
+        """The work with the reason why the model cannot read it. Where it is not asked, nobody looks."""
+        if self._needs_no_model(work):
+            return work
+        return work._replace(unread=unread_reason(work.text, scripts_of(self._opened())))
+
+    def _opened(self) -> Engine:
+        if self._engine is None:
+            self._engine = self._open_engine()
+        return self._engine
 
     def _needs_no_model(self, work: Work) -> bool:
         given = work.document.given
@@ -104,7 +122,8 @@ class Documents:
                 continue
             outcome = "duplicate" if text_hash in known_before else "classified"
             known_before.add(text_hash)
-            yield classified(work, self._known[text_hash], outcome, follows=work.source.offset - 1)  # type: ignore[arg-type]
+            prediction = unread_prediction(self._opened().model) if work.unread else self._known[text_hash]
+            yield classified(work, prediction, outcome, follows=work.source.offset - 1)  # type: ignore[arg-type]
 
 
 def _as_given(work: Work) -> Prediction:

@@ -34,6 +34,7 @@ def report_of(backtest: Backtest, alerts: Iterable[Alert], rejected: Mapping[str
         "documents": backtest.virtual.n_fed,
         "rejected": dict(rejected),
         "counted": totals["counted"],
+        "unread": totals["unread"],
         "redelivered": totals["redelivered"],
         "late": totals["late"],
         "expired": totals["expired"],
@@ -70,6 +71,8 @@ def lines(report: Mapping[str, Any]) -> list[str]:
         f"{report['series']} series watched, {len(report['series_cold'])} of them too new for a test of their share"
     ]
     found += [f"rejected: {n} {reason}" for reason, n in sorted(report["rejected"].items())]
+    if report["unread"]:
+        found.append(f"not read by the model, and no part of any test: {report['unread']}")
     for rule in report["rules"]:
         rate = f"{rule['per_week']:g} a week" if rule["per_week"] is not None else "no week to speak of"
         found.append(

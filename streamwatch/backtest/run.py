@@ -97,6 +97,8 @@ class Backtest:
             self._draw(record)
 
     def _draw(self, record: Classified) -> None:
+        if not record.counted_sentiment:
+            return  # it was not read, and is no part of n
         step = bucket_start(record.published_ms, self.step_ms)
         negative = record.counted_sentiment == "negative"
         for name in series_of(record):

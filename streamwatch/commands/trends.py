@@ -71,9 +71,10 @@ def export(
     """Write windows to a file: one row for each that holds documents.
 
     Columns: bucket_start (RFC 3339 UTC), series, n, negative, neutral, positive, mean_score, distinct_authors,
-    distinct_texts, amplification, news, social. `n` counts copies too, `distinct_texts` does not (from an hour on within
-    1 %; under an hour exact up to 64, then within 13 %), `amplification` is the difference. Windows that are not made of
-    whole minutes have no distinct counts.
+    distinct_texts, amplification, news, social, n_unread. `n` counts copies too, `distinct_texts` does not (from an hour
+    on within 1 %; under an hour exact up to 64, then within 13 %), `amplification` is the difference. Windows that are not
+    made of whole minutes have no distinct counts. `n` is negative + neutral + positive; documents that the model could not
+    read are counted in `n_unread` and in no other column.
 
     A width that is made of days, hours, minutes or only of 10 s is read from windows of that level, and reaches back as
     far as its retention (400, 35, 7 and 2 days by default).

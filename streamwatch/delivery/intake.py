@@ -22,7 +22,7 @@ import msgspec
 from streamwatch.codec import decode
 from streamwatch.config import Settings
 from streamwatch.errors import RejectError
-from streamwatch.records import Classified, DeadLetter, Document, Given, Outcome, Prediction
+from streamwatch.records import Classified, DeadLetter, Document, Given, Outcome, Prediction, Unread
 from streamwatch.text.clean import model_text, stored_text, text_hash
 from streamwatch.text.signature import signature
 from streamwatch.timeline import format_rfc3339, parse_rfc3339, to_ms
@@ -58,15 +58,23 @@ class Content(NamedTuple):
 
 
 class Work(NamedTuple):
-    """A document to classify: `text` is what the model reads; its hash tells duplicates."""
+    """A document to classify: `text` is what the model reads; its hash tells duplicates.
+
+    `unread` is why the model cannot read it, once somebody has looked.
+    """
 
     source: SourceRecord
     document: Content
     text: str
+    unread: Unread = ""
 
 
 def prepare(source: SourceRecord, settings: Settings) -> Work:
-    """The work that a source record asks for. Raises `RejectError` with the reason for the dead-letter channel."""
+    """The work that a source record asks for. Raises `RejectError` with the reason for the dead-letter channel.
+
+    A text that its producer left empty is a fault; one of which cleaning leaves nothing (`@jo https://…`, zero-width
+    characters) is a post as any other, which the model cannot read.
+    """
     if source.value is None:
         raise RejectError("null_message", "the record has no value")
     if len(source.value) > settings.max_document_bytes:
@@ -76,8 +84,8 @@ def prepare(source: SourceRecord, settings: Settings) -> Work:
     _check_date(published_ms, source.observed_ms, settings)
     stored = stored_text(document.text[: settings.max_text_chars])
     text = model_text(stored)
-    if not text:
-        raise RejectError("empty_text", "nothing is left of the text after cleaning")
+    if not text and not document.text.strip():
+        raise RejectError("empty_text", "there is no text, or only white space")
     content = Content(
         id=document.id,
         published_ms=published_ms,
@@ -121,6 +129,7 @@ def classified(work: Work, prediction: Prediction, outcome: Outcome, follows: in
         observed_ms=work.source.observed_ms,
         backfill=work.source.backfill,
         prediction=prediction,
+        unread=work.unread,
         **work.document._asdict(),
     )
 

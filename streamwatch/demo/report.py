@@ -14,7 +14,8 @@ def report(figures: Figures, alerts: Sequence[Alert], seconds: float, missed: in
     """The report as it is written.
 
     `consumed` = `classified` + `duplicates` + `dead_lettered`, and `counted` + `redelivered` + `expired` = `classified`
-    + `duplicates`. An alert is listed by its newest revision; `revisions` counts them.
+    + `duplicates`. Of `counted`, `unread` could not be read and have no sentiment. An alert is listed by its newest
+    revision; `revisions` counts them.
     """
     totals = figures.totals
     newest = {alert.id: alert for alert in alerts}
@@ -25,6 +26,7 @@ def report(figures: Figures, alerts: Sequence[Alert], seconds: float, missed: in
         "duplicates": totals.get("duplicate", 0),
         "dead_lettered": totals.get("dead_lettered", 0),
         "counted": totals.get("counted", 0),
+        "unread": totals.get("unread", 0),
         "redelivered": totals.get("redelivered", 0),
         "late": totals.get("late", 0),
         "expired": totals.get("expired", 0),

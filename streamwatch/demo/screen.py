@@ -20,7 +20,8 @@ from streamwatch.timeline import format_rfc3339
 
 LINE_EVERY_S = 2.0
 MAX_WIDTH = 118
-HEADINGS = ("sent", "classified", "duplicates", "dead-lettered", "docs/s", "lag", "alerts")
+HEADINGS = ("sent", "classified", "duplicates", "dead-lettered", "unread", "docs/s", "lag", "alerts")
+COUNTS = ("classified", "duplicate", "dead_lettered", "unread")
 
 
 class Screen:
@@ -96,7 +97,7 @@ def _panel(figures: Figures, n_alerts: int, rate: float) -> Panel:
     totals = figures.totals
     table = Table.grid(padding=(0, 3))
     table.add_row(*(Text(name, "dim") for name in HEADINGS))
-    cells = (figures.sent, totals.get("classified", 0), totals.get("duplicate", 0), totals.get("dead_lettered", 0))
+    cells = (figures.sent, *(totals.get(name, 0) for name in COUNTS))
     alerts = Text(str(n_alerts), "bold red" if n_alerts else "")
     table.add_row(*(f"{n:,}" for n in cells), f"{rate:,.0f}", f"{figures.lag:,}", alerts)
     title = f"streamwatch · event time {_event_time(figures)}"
@@ -108,7 +109,7 @@ def _line(figures: Figures, n_alerts: int, rate: float) -> str:
     return (
         f"{_event_time(figures)}  sent {figures.sent:,}  classified {totals.get('classified', 0):,}  "
         f"duplicates {totals.get('duplicate', 0):,}  dead-lettered {totals.get('dead_lettered', 0):,}  "
-        f"{rate:,.0f} docs/s  lag {figures.lag:,}  alerts {n_alerts}"
+        f"unread {totals.get('unread', 0):,}  {rate:,.0f} docs/s  lag {figures.lag:,}  alerts {n_alerts}"
     )
 
 

@@ -39,7 +39,9 @@ def _uniform(document_id: str) -> float:
 
 
 def sample(work: Work, prediction: Prediction, settings: Settings) -> DriftSample | None:
-    """The sample for the drift channel, if this document is drawn."""
+    """The sample for the drift channel, if this document is drawn. There is nothing to label in an unread one."""
+    if prediction.sentiment is None:
+        return None
     drawn = draw(
         work.document.id,
         p_least=min(prediction.topic.p, prediction.sentiment.p),

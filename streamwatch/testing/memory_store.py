@@ -9,9 +9,10 @@ import msgspec
 
 from streamwatch.errors import StaleState
 from streamwatch.timeline import DAY_MS
+from streamwatch.trends.batch import n_documents
 from streamwatch.trends.cells import EMPTY, Cell
 from streamwatch.trends.counting import Admitted, Delta, PartitionState, id_generation
-from streamwatch.trends.gains import Gains
+from streamwatch.trends.gains import DOCUMENTS, Gains
 from streamwatch.trends.levels import LEVELS
 from streamwatch.trends.places import places_for
 
@@ -82,7 +83,7 @@ class MemoryStore:
                 if (bucket_ms // DAY_MS, name) in kept:
                     self._add(i, (name, bucket_ms), gain, delta.gains)
                 elif i == len(LEVELS) - 1:
-                    self.totals["series_refused"] += gain[0]
+                    self.totals["series_refused"] += n_documents(gain)
         self.totals += delta.totals
         for where, hashes in delta.ids.items():
             self.ids[where] |= set(hashes)
@@ -95,6 +96,6 @@ class MemoryStore:
 
     def _add(self, i: int, place: Place, gain: list[Any], gains: Gains) -> None:
         held = self.levels[i].get(place, EMPTY)
-        self.levels[i][place] = [a + b for a, b in zip(held, gain[:6], strict=True)]
-        self.texts[i][place] |= {gains.texts[document] for document in gain[6]}
-        self.authors[i][place] |= {gains.authors[document] for document in gain[6]} - {""}
+        self.levels[i][place] = [a + b for a, b in zip(held, gain[:DOCUMENTS], strict=True)]
+        self.texts[i][place] |= {gains.texts[document] for document in gain[DOCUMENTS]}
+        self.authors[i][place] |= {gains.authors[document] for document in gain[DOCUMENTS]} - {""}

@@ -15,9 +15,10 @@ if (held[1] or '0') ~= tostring(batch.expected_applied) or (held[2] or '') ~= ba
   return -1
 end
 
-local function sum(a, b)                        -- of two packed cells
+local function sum(a, b)                        -- of two packed cells; the last number is left out where it is 0
   a, b = unpacked(a), unpacked(b)
-  for i = 1, #a do a[i] = a[i] + b[i] end
+  if #a < #b then a, b = b, a end
+  for i = 1, #b do a[i] = a[i] + b[i] end
   return packed(a)
 end
 

@@ -14,8 +14,8 @@ from typing import Any
 from msgspec import Raw
 
 from streamwatch.timeline import DAY_MS
-from streamwatch.trends.cells import packed
-from streamwatch.trends.gains import Gain, Gains
+from streamwatch.trends.cells import UNREAD, packed, packed_cell
+from streamwatch.trends.gains import DOCUMENTS, Gain, Gains
 from streamwatch.trends.levels import LEVELS, MINUTE, REGISTERED, Level
 from streamwatch.trends.places import places_for
 from streamwatch.trends.sketch import hash32, sketch
@@ -41,14 +41,14 @@ def packed_gains(gains: Gains, max_series: int) -> dict[str, list[Any]]:
         for level in REGISTERED
         for (name, bucket_ms), gain in gains.levels[LEVELS.index(level)].items()
         for kind, of in (("t", texts), ("a", authors))
-        if (refs := list({of[document] for document in gain[6]} - {0}))
+        if (refs := list({of[document] for document in gain[DOCUMENTS]} - {0}))
         for i in range(0, len(refs), MAX_ARGUMENTS)
     ]
     alone: dict[int, Raw] = {}
     cells = [row for level, some in zip(LEVELS, gains.levels, strict=True) for row in _cells(gains, level, some, alone)]
     return {
         "series": [
-            [day, name, gains.levels[-1][name, day * DAY_MS][0], places_for(name, max_series)]
+            [day, name, n_documents(gains.levels[-1][name, day * DAY_MS]), places_for(name, max_series)]
             for day, name in gains.series
         ],
         "days": list(_days(gains)),
@@ -57,6 +57,12 @@ def packed_gains(gains: Gains, max_series: int) -> dict[str, list[Any]]:
         "hashes": hashes,
         "registers": registers,
     }
+
+
+def n_documents(gain: Gain) -> int:
+    """How many documents a gain is of, unread ones too."""
+    n: int = gain[0] + gain[UNREAD]
+    return n
 
 
 def _numbered(texts: list[str], first: int = 0) -> tuple[list[str], list[int]]:
@@ -88,11 +94,11 @@ def _cells(
         row = rows.get((name, block))
         if row is None:
             row = rows[name, block] = [code, gains.series[bucket_ms // DAY_MS, name] + 1, block]
-        if gain[0] > 1:
-            raw = _text(packed(gain[:6]))
+        if gain[0] == 1 and not gain[UNREAD]:
+            document = gain[DOCUMENTS][0]
+            raw = alone.get(document) or alone.setdefault(document, _text(packed_cell(gain)))
         else:
-            document = gain[6][0]
-            raw = alone.get(document) or alone.setdefault(document, _text(packed(gain[:6])))
+            raw = _text(packed_cell(gain))
         row += (_INDICES[bucket_ms % block_ms // width_ms], raw)
     return rows.values()
 
@@ -104,11 +110,13 @@ def _sketches(gains: Gains) -> Iterable[list[Any]]:
     block_ms, width_ms = MINUTE.block_ms, MINUTE.width_ms
     alone: dict[int, Raw] = {}
     for (name, bucket_ms), gain in gains.levels[LEVELS.index(MINUTE)].items():
+        documents = gain[DOCUMENTS]
+        if not documents:
+            continue
         block = bucket_ms // block_ms
         row = rows.get((name, block))
         if row is None:
             row = rows[name, block] = [gains.series[bucket_ms // DAY_MS, name] + 1, block]
-        documents = gain[6]
         if len(documents) > 1:
             raw = _both(texts, authors, documents)
         else:

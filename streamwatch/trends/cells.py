@@ -1,15 +1,18 @@
-"""What one series gains in one bucket: six whole numbers, packed as a msgpack array for Redis.
+"""What one series gains in one bucket: seven whole numbers, packed as a msgpack array for Redis.
 
 Only whole numbers, so that adding is associative: however the log is cut into batches, the sums are the same. A score is
 kept as a number of ten-thousandths for that reason.
 
+Hardly a bucket has an unread document, so that the last number is left out where it is 0: six in Redis are a cell too.
+
 Examples:
-    >>> unpacked(packed([3, 1, 0, -9500, 0, 2]))
-    [3, 1, 0, -9500, 0, 2]
-    >>> len(packed([3, 1, 0, -9500, 0, 2]))
-    9
+    >>> unpacked(packed_cell([3, 1, 0, -9500, 0, 2, 0])), unpacked(packed_cell([3, 1, 0, -9500, 0, 2, 1]))
+    ([3, 1, 0, -9500, 0, 2, 0], [3, 1, 0, -9500, 0, 2, 1])
+    >>> len(packed_cell([3, 1, 0, -9500, 0, 2, 0])), len(packed_cell([3, 1, 0, -9500, 0, 2, 1]))
+    (9, 10)
 """
 
+from collections.abc import Sequence
 from math import isfinite
 
 import msgspec
@@ -17,10 +20,12 @@ import msgspec
 from streamwatch.records import Classified
 
 Cell = list[int]
-"""[n, negative, positive, sum of scores in 1/10,000, documents without a score, documents of the channel `news`].
+"""[n, negative, positive, sum of scores in 1/10,000, documents without a score, documents of the channel `news`, unread].
 
-Neutral is n − negative − positive; `social` is n − news."""
-EMPTY = (0, 0, 0, 0, 0, 0)
+Neutral is n − negative − positive; `social` is n − news. `unread` documents are in none of the other numbers."""
+EMPTY = (0, 0, 0, 0, 0, 0, 0)
+UNREAD = len(EMPTY) - 1
+"""The place of the unread documents, which may be missing."""
 SCORE_UNIT = 10_000
 
 packed = msgspec.msgpack.Encoder().encode
@@ -29,9 +34,17 @@ _GIVEN = {"negative": -SCORE_UNIT, "neutral": 0, "positive": SCORE_UNIT}
 _TOLERANCE = 1e-6
 
 
+def packed_cell(cell: Sequence[int]) -> bytes:
+    """A cell as its bytes in Redis; what follows the seven numbers is left out."""
+    return packed(cell[: UNREAD + 1] if cell[UNREAD] else cell[:UNREAD])
+
+
 def unpacked(raw: bytes) -> Cell:
     """A cell out of its bytes in Redis."""
-    return _decode(raw)
+    cell = _decode(raw)
+    if len(cell) == UNREAD:
+        cell.append(0)
+    return cell
 
 
 def score_of(record: Classified) -> int | None:
@@ -42,7 +55,7 @@ def score_of(record: Classified) -> int | None:
     """
     if record.given is not None and record.given.sentiment is not None:
         return _GIVEN[record.given.sentiment]
-    if record.prediction is None:
+    if record.prediction is None or record.prediction.sentiment is None:
         return None
     p = record.prediction.sentiment.probabilities
     try:

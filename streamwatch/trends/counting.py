@@ -160,7 +160,7 @@ class _Counting:
         return True
 
     def add(self, item: Admitted) -> None:
-        """Count it in the levels that reach back to its date, and let detection see it unless it is too old."""
+        """Count it in the levels that reach back to its date, and let detection see it unless it is too old or unread."""
         record, totals = item.record, self._delta.totals
         age_ms = item.arrival_ms - record.published_ms
         if age_ms > self._retentions_ms[-1] or age_ms < -self._max_ahead_ms:
@@ -169,12 +169,15 @@ class _Counting:
         totals["counted"] += 1
         if age_ms > self._lateness_ms:
             totals["late"] += 1
+        read = record.counted_sentiment != ""
+        if not read:
+            totals["unread"] += 1
         finest = 0
         while age_ms > self._retentions_ms[finest]:
             finest += 1
         series = series_of(record)
         self._delta.gains.add(record, series, finest)
-        if age_ms <= self._max_age_ms and not record.backfill:
+        if read and age_ms <= self._max_age_ms and not record.backfill:
             self._expect(item, series)
 
     def _expect(self, item: Admitted, series: tuple[str, ...]) -> None:

@@ -13,18 +13,24 @@ Examples:
     >>> gains.add(record, ("all", "source:wire"))
     >>> gains.roll_up()
     >>> gains.levels[0]["all", 60_000], sorted(gains.levels[3])
-    ([1, 0, 0, 0, 1, 1, [0]], [('all', 0), ('source:wire', 0)])
+    ([1, 0, 0, 0, 1, 1, 0, [0]], [('all', 0), ('source:wire', 0)])
+
+A document that was not read is counted as such and as nothing else: its text and author are no part of what is distinct.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from streamwatch.records import Classified
 from streamwatch.timeline import DAY_MS
-from streamwatch.trends.cells import score_of
+from streamwatch.trends.cells import EMPTY, score_of
 from streamwatch.trends.levels import LEVELS
 
 Gain = list[Any]
 """A cell and, at its end, the numbers of the documents in it."""
+DOCUMENTS = len(EMPTY)
+"""The place of those numbers."""
+_ONE_UNREAD = (0, 0, 0, 0, 0, 0, 1)
 _WIDTHS_MS = tuple(level.width_ms for level in LEVELS)
 
 
@@ -43,24 +49,32 @@ class Gains:
 
     def add(self, record: Classified, series: tuple[str, ...], finest: int = 0) -> None:
         """Count a document in `series`, from the level number `finest` upwards."""
+        published_ms, sentiment = record.published_ms, record.counted_sentiment
+        self._meet(published_ms // DAY_MS, series)
+        if not sentiment:
+            self._gain(_ONE_UNREAD, (), published_ms, series, finest)
+            return
         document = len(self.texts)
         self.texts.append(record.text_hash)
         self.authors.append(record.author_hash)
-        published_ms = record.published_ms
-        self._meet(published_ms // DAY_MS, series)
-        sentiment, score = record.counted_sentiment, score_of(record)
+        score = score_of(record)
         gained = (
             1, sentiment == "negative", sentiment == "positive", score or 0, score is None,
-            record.source_channel == "news",
+            record.source_channel == "news", 0,
         )  # fmt: skip
+        self._gain(gained, (document,), published_ms, series, finest)
+
+    def _gain(
+        self, gained: Sequence[int], documents: Sequence[int], published_ms: int, series: tuple[str, ...], finest: int
+    ) -> None:
         cells, bucket_ms = self.levels[finest], published_ms - published_ms % _WIDTHS_MS[finest]
         for name in series:
             held = cells.get((name, bucket_ms))
             if held is None:
-                cells[name, bucket_ms] = [*map(int, gained), [document]]
+                cells[name, bucket_ms] = [*map(int, gained), [*documents]]
             else:
                 _add(held, gained)
-                held[6].append(document)
+                held[DOCUMENTS] += documents
 
     def _meet(self, day: int, series: tuple[str, ...]) -> None:
         if (day, series) not in self._met:
@@ -75,10 +89,10 @@ class Gains:
                 key = (name, bucket_ms - bucket_ms % width_ms)
                 held = coarser.get(key)
                 if held is None:
-                    coarser[key] = [*gain[:6], gain[6].copy()]
+                    coarser[key] = [*gain[:DOCUMENTS], gain[DOCUMENTS].copy()]
                 else:
                     _add(held, gain)
-                    held[6] += gain[6]
+                    held[DOCUMENTS] += gain[DOCUMENTS]
 
 
 def _add(held: Gain, gained: Any) -> None:
@@ -88,3 +102,4 @@ def _add(held: Gain, gained: Any) -> None:
     held[3] += gained[3]
     held[4] += gained[4]
     held[5] += gained[5]
+    held[6] += gained[6]

@@ -33,6 +33,9 @@ class Window(NamedTuple):
     or 1, and documents with neither are left out (None where there are only such). `distinct_authors` counts the known
     ones. `amplification` is how many documents are copies of a text of the same window. The three are None in windows
     that are not made of whole minutes. `news` and `social` are the documents of each source channel.
+
+    `n_unread` documents could not be read and have no sentiment: they are in none of the other numbers, so that
+    `n` = `negative` + `neutral` + `positive` always.
     """
 
     start_ms: int
@@ -47,6 +50,7 @@ class Window(NamedTuple):
     amplification: int | None
     news: int
     social: int
+    n_unread: int
 
 
 class TrendReader:
@@ -123,7 +127,7 @@ class TrendReader:
     def share_ranges(
         self, series: str, width_ms: int, from_ms: int | None = None, to_ms: int | None = None
     ) -> dict[int, tuple[float, float]]:
-        """By start of the window, the least and the greatest negative share of its parts that hold documents.
+        """By start of the window, the least and the greatest negative share of its parts that hold documents that were read.
 
         The parts are the windows of the next finer level (minutes in an hour). They are looked up when asked for and not
         kept: where that level is past its retention there is nothing.
@@ -132,7 +136,8 @@ class TrendReader:
         finer = LEVELS[max(LEVELS.index(level) - (width_ms == level.width_ms), 0)]
         shares: dict[int, list[float]] = {}
         for bucket_ms, (n, negative, *_) in self._cells(self.partitions(), finer, series, from_ms, to_ms, None).items():
-            shares.setdefault(bucket_start(bucket_ms, width_ms), []).append(negative / n)
+            if n:
+                shares.setdefault(bucket_start(bucket_ms, width_ms), []).append(negative / n)
         return {start_ms: (min(some), max(some)) for start_ms, some in shares.items()}
 
     def _cells(
@@ -188,14 +193,14 @@ class TrendReader:
 
 
 def _window(start_ms: int, series: str, cell: Cell, authors: int | None, texts: int | None) -> Window:
-    n, negative, positive, score, unscored, news = cell
+    n, negative, positive, score, unscored, news, n_unread = cell
     return Window(
         start_ms, series, n, negative, n - negative - positive, positive,
         mean_score=score / SCORE_UNIT / (n - unscored) if n > unscored else None,
         distinct_authors=authors,
         distinct_texts=texts if texts is None else min(texts, n),
         amplification=texts if texts is None else max(n - texts, 0),
-        news=news, social=n - news,
+        news=news, social=n - news, n_unread=n_unread,
     )  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """Windows that slide over buckets: each bucket is added once and taken away once.
 
 Examples:
-    >>> cells = {0: [1, 0, 0, 0, 0, 0], 60_000: [2, 1, 0, 0, 0, 0], 600_000: [5, 0, 0, 0, 0, 0]}
+    >>> cells = {0: [1, 0, 0, 0, 0, 0, 0], 60_000: [2, 1, 0, 0, 0, 0, 0], 600_000: [5, 0, 0, 0, 0, 0, 0]}
     >>> [(start, cell[0], buckets) for start, cell, buckets in slide(cells, 120_000, 60_000)]
     [(-60000, 1, [0]), (0, 3, [0, 60000]), (60000, 2, [60000]), (540000, 5, [600000]), (600000, 5, [600000])]
 """

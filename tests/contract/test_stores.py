@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import msgspec
 import pytest
 from redis.asyncio import Redis
 
@@ -12,6 +13,7 @@ from streamwatch.alerting.store import AlertStore
 from streamwatch.alerting.transition import Changes
 from streamwatch.config import Settings
 from streamwatch.errors import StaleState, StoreUnavailable
+from streamwatch.inference.unread import unread_prediction
 from streamwatch.records import Classified, Given
 from streamwatch.testing.memory_store import MemoryStore
 from streamwatch.timeline import DAY_MS, HOUR_MS, MINUTE_MS
@@ -50,6 +52,13 @@ def document(
     )
 
 
+def unread(offset: int, *, at_ms: int = START_MS, **fields: Any) -> Classified:
+    """The record of one source offset whose text the model could not read."""
+    return msgspec.structs.replace(
+        document(offset, at_ms=at_ms), given=None, prediction=unread_prediction("m"), unread="nothing_left", **fields
+    )
+
+
 def numbered(records: list[Classified], first: int = 0) -> list[tuple[int, Classified]]:
     """Records with their offsets in `classified`."""
     return list(enumerate(records, first))
@@ -68,7 +77,7 @@ class InMemory:
         return dict(self.store.totals)
 
     async def cell(self, series: str, bucket_ms: int, level: Level = FINE) -> list[int]:
-        return self.store.levels[LEVELS.index(level)].get((series, bucket_ms), [0] * 6)
+        return self.store.levels[LEVELS.index(level)].get((series, bucket_ms), [0] * 7)
 
     async def n_texts(self, series: str, bucket_ms: int, level: Level) -> int:
         return len(self.store.texts[LEVELS.index(level)][series, bucket_ms])
@@ -92,7 +101,7 @@ class InRedis:
     async def cell(self, series: str, bucket_ms: int, level: Level = FINE) -> list[int]:
         block, index = level.block_and_index(bucket_ms)
         raw = await self.client.hget(self.store.keys.window(level, block, series), index)
-        return unpacked(raw) if raw else [0] * 6
+        return unpacked(raw) if raw else [0] * 7
 
     async def n_texts(self, series: str, bucket_ms: int, level: Level) -> int:
         if level is not MINUTE:
@@ -274,12 +283,70 @@ def test_every_level_is_written_in_the_same_call(opened: Any) -> None:
         async with opened() as subject:
             records = [document(n, at_ms=START_MS + n * 25_000) for n in range(6)]
             await writer_of(subject.store).take(numbered(records))
-            assert await subject.cell("all", START_MS + 20_000) == [1, 0, 0, 0, 0, 0]
-            assert await subject.cell("all", START_MS, MINUTE) == [3, 1, 1, 0, 0, 0]
-            assert await subject.cell("all", START_MS, HOUR) == [6, 2, 2, 0, 0, 0]
-            assert await subject.cell("all", DAY.start_of(START_MS), DAY) == [6, 2, 2, 0, 0, 0]
+            assert await subject.cell("all", START_MS + 20_000) == [1, 0, 0, 0, 0, 0, 0]
+            assert await subject.cell("all", START_MS, MINUTE) == [3, 1, 1, 0, 0, 0, 0]
+            assert await subject.cell("all", START_MS, HOUR) == [6, 2, 2, 0, 0, 0, 0]
+            assert await subject.cell("all", DAY.start_of(START_MS), DAY) == [6, 2, 2, 0, 0, 0, 0]
             assert await subject.n_texts("all", START_MS, MINUTE) == 3
             assert await subject.n_texts("all", START_MS, HOUR) == 6
+
+    asyncio.run(check())
+
+
+def test_unread_documents_are_counted_beside_the_read_ones_whichever_come_first(opened: Any) -> None:
+    async def check(cuts: tuple[int, ...]) -> None:
+        async with opened() as subject:
+            records = [unread(n) if n in (0, 3, 4) else document(n) for n in range(6)]
+            writer = writer_of(subject.store)
+            for start, end in zip((0, *cuts), (*cuts, 6), strict=True):
+                await writer.take(numbered(records[start:end], start))
+            for level in LEVELS:
+                assert await subject.cell("all", level.start_of(START_MS), level) == [3, 0, 2, 10_000 * 2, 0, 0, 3]
+            assert await subject.cell("topic:unclear", START_MS) == [0, 0, 0, 0, 0, 0, 3]
+            assert await subject.n_texts("all", START_MS, MINUTE) == await subject.n_texts("all", START_MS, HOUR) == 3
+            assert await subject.totals() == {"classified": 6, "counted": 6, "unread": 3}
+            await subject.wipe()
+
+    for cuts in ((), (1,), (3,), (1, 2, 3, 4, 5)):
+        asyncio.run(check(cuts))
+
+
+def test_a_redelivered_unread_document_counts_once(opened: Any) -> None:
+    async def check() -> None:
+        async with opened() as subject:
+            await writer_of(subject.store).take(numbered([unread(0, id="same"), unread(1, id="same")]))
+            assert (await subject.cell("all", START_MS))[-1] == 1
+            assert await subject.totals() == {"classified": 2, "counted": 1, "unread": 1, "redelivered": 1}
+
+    asyncio.run(check())
+
+
+def test_cells_from_before_there_were_unread_ones_are_added_to(redis_settings: Settings) -> None:
+    async def check() -> None:
+        async with Redis.from_url(redis_settings.redis) as client:
+            subject = InRedis(client, redis_settings.prefix)
+            await writer_of(subject.store).take(numbered([document(0)]))
+            block, index = FINE.block_and_index(START_MS)
+            key = subject.store.keys.window(FINE, block, "all")
+            assert len(msgspec.msgpack.decode(await subject.client.hget(key, index))) == 6
+            writer = writer_of(subject.store)
+            await writer.reload()
+            await writer.take(numbered([unread(1), document(2)], 1))
+            assert await subject.cell("all", START_MS) == [2, 1, 1, 0, 0, 0, 1]
+
+    asyncio.run(check())
+
+
+def test_unread_documents_go_with_their_days(redis_settings: Settings) -> None:
+    async def check() -> None:
+        async with Redis.from_url(redis_settings.redis) as client:
+            store = RedisStore(client, redis_settings.prefix, 0)
+            await writer_of(store).take(numbered([unread(0)]))
+            await Retention(client, store.keys).drop_older_than(START_MS + 500 * DAY_MS, (DAY_MS,) * 4)
+            left = {
+                key.decode().split("}:")[1].split(":")[0] async for key in client.scan_iter(match=f"{store.keys.base}*")
+            }
+            assert left == {"state", "i"}  # and no entries: nothing waits for detection
 
     asyncio.run(check())
 
@@ -291,7 +358,7 @@ def test_a_later_batch_adds_to_what_is_there_and_the_same_texts_stay_distinct_on
             for start in range(0, 300, 100):
                 records = [document(n, at_ms=START_MS + n, text=f"{n % 30:016x}") for n in range(start, start + 100)]
                 await writer.take(numbered(records, start))
-            assert await subject.cell("all", START_MS, HOUR) == [300, 100, 100, 0, 0, 0]
+            assert await subject.cell("all", START_MS, HOUR) == [300, 100, 100, 0, 0, 0, 0]
             for level in (MINUTE, HOUR):
                 assert await subject.n_texts("all", START_MS, level) == 30
 

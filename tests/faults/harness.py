@@ -234,7 +234,7 @@ class Scene:
 
     def windows(self, level: Level = FINE) -> Windows:
         """Every bucket of every series in every partition, summed over the partitions."""
-        found: dict[tuple[str, int], list[int]] = defaultdict(lambda: [0] * 6)
+        found: dict[tuple[str, int], list[int]] = defaultdict(lambda: [0] * 7)
         pattern = f"{self.settings.prefix}sw:{{p*}}:w:{level.code}:*"
         for key in list(self.redis.scan_iter(match=pattern, count=5000)):
             block, _, series = key.decode().split(f":w:{level.code}:", 1)[1].partition(":")

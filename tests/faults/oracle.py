@@ -6,6 +6,7 @@ a row that is no document counts nowhere.
 
 import json
 import re
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from datetime import datetime
@@ -17,11 +18,13 @@ from streamwatch.sources.row import Row
 from streamwatch.text.clean import model_text, stored_text
 
 Windows = dict[tuple[str, int], tuple[int, ...]]
-"""(series, start of the bucket) to (n, negative, positive, sum of scores in 1/10,000, without a score, of channel news)."""
+"""(series, start of the bucket) to (n, negative, positive, sum of scores in 1/10,000, without a score, of channel news,
+unread)."""
 
 EARLIEST_MS, LATEST_MS = 946_684_800_000, 2_524_608_000_000
 """2000 and 2050: dates that a row may have."""
 _TICKER = re.compile(r"\$?[A-Z]{1,5}([.-][A-Z]{1,2})?")
+_MASK = re.compile(r"\bhttp\b|@user|\[(email|iban|card|ssn|phone)\]|\bRT\b")
 
 
 class Expected(NamedTuple):
@@ -37,7 +40,7 @@ class Expected(NamedTuple):
 
 def expect(rows: Iterable[Row], settings: Settings, channel: str = "social") -> Expected:
     """Count the rows as they were written: in their order, each id once within its horizon."""
-    windows: dict[tuple[str, int], list[int]] = defaultdict(lambda: [0] * 6)
+    windows: dict[tuple[str, int], list[int]] = defaultdict(lambda: [0] * 7)
     n: Counter[str] = Counter()
     counted_in: dict[tuple[str, str], int] = {}
     arrival_ms: int | None = None
@@ -75,9 +78,17 @@ def _document(row: Row) -> dict[str, Any] | None:
     text = document.get("text")
     if not isinstance(text, str) or not isinstance(document.get("id"), str):
         return None
-    if not model_text(stored_text(text)) or not _dated_sensibly(document.get("published_at")):
+    if not text.strip() or not _dated_sensibly(document.get("published_at")):
         return None
     return document
+
+
+def _readable(text: str) -> bool:
+    """Whether letters or digits are left of a text and most of the letters are Latin. Knows no emoji: the rows have none
+    that stand alone."""
+    left = [c for c in _MASK.sub(" ", model_text(stored_text(text))) if c.isalnum()]
+    foreign = sum(c.isalpha() and not unicodedata.name(c, "").startswith("LATIN") for c in left)
+    return bool(left) and 2 * foreign <= sum(map(str.isalpha, left))
 
 
 def _dated_sensibly(published_at: Any) -> bool:
@@ -92,15 +103,19 @@ def _dated_sensibly(published_at: Any) -> bool:
 
 def _count(windows: dict[tuple[str, int], list[int]], document: dict[str, Any], channel: str) -> None:
     (prediction,) = NullEngine().classify([model_text(stored_text(document["text"]))])
+    readable = _readable(document["text"])
+    topic = document.get("topic") or (prediction.topic.label if readable else "unclear")  # type: ignore[union-attr]
     sentiment = document.get("sentiment") or prediction.sentiment.label  # type: ignore[union-attr]
     p = prediction.sentiment.probabilities  # type: ignore[union-attr]
     score = {"negative": -1, "neutral": 0, "positive": 1}.get(document.get("sentiment"), p["positive"] - p["negative"])
-    topic = document.get("topic") or prediction.topic.label  # type: ignore[union-attr]
     series = {"all", f"source:{document.get('source') or channel}", f"topic:{topic}"}
     series |= {_entity_series(entity) for entity in document.get("entities", ())}
     bucket = int(datetime.fromisoformat(document["published_at"]).timestamp()) // 10 * 10_000
     for name in series:
         counts = windows[name, bucket]
+        if not readable and not document.get("sentiment"):
+            counts[6] += 1
+            continue
         counts[0] += 1
         counts[1] += sentiment == "negative"
         counts[2] += sentiment == "positive"

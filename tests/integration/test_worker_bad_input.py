@@ -38,7 +38,7 @@ BAD: dict[str, tuple[bytes | None, str]] = {
     "missing text": (document(text=None), "missing_field"),
     "missing id": (document(id=None), "missing_field"),
     "empty text": (document(text=""), "empty_text"),
-    "invisible text": (document(text="\u200b \u202e\n"), "empty_text"),
+    "white space alone": (document(text=" \n\t\u3000"), "empty_text"),
     "text that is a number": (document(text=7), "wrong_type"),
     "id that is a number": (document(id=7), "wrong_type"),
     "id that is empty": (document(id=""), "wrong_type"),
@@ -64,7 +64,12 @@ STRANGE_BUT_GOOD: dict[str, tuple[bytes, list[Header], int | None]] = {
     "20,000 characters and more": (document(id="s9", text="\U0001f600 crashes " * 6000), [], None),
     "a text of control characters": (document(id="s10", text="\x00\x1b[31m Delta \x07"), [], None),
     "a text as long as allowed": (document(id="s11", text="x" * 1_000_000), [], None),
+    "invisible text": (document(id="s12", text="\u200b \u202e\n"), [], None),
+    "a link and nobody's name": (document(id="s13", text="RT @jo https://t.co/x"), [], None),
+    "a script that the model does not know": (document(id="s14", text="航班延误 again"), [], None),
 }
+N_UNREAD = 3
+"""The last ones of them."""
 
 
 @pytest.fixture
@@ -122,7 +127,9 @@ def test_every_bad_record_is_a_dead_letter_and_every_good_one_around_it_is_count
     n_good = len(records) - len(BAD)
     assert (totals["dead_lettered"], totals["classified"] + totals["duplicate"]) == (len(BAD), n_good)
     assert (totals["counted"], totals["lost"], totals["redelivered"]) == (n_good, 0, 0)
-    assert sum(cell[0] for (series, _), cell in scene.windows().items() if series == "all") == n_good
+    everything = [cell for (series, _), cell in scene.windows().items() if series == "all"]
+    assert (sum(cell[0] for cell in everything), sum(cell[6] for cell in everything)) == (n_good - N_UNREAD, N_UNREAD)
+    assert totals["unread"] == N_UNREAD
     assert scene.n_missed() == 0
     scene.close()
 

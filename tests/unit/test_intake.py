@@ -18,6 +18,7 @@ from streamwatch.delivery.intake import (
     without_document,
 )
 from streamwatch.errors import REASONS, RejectError
+from streamwatch.text.readable import unread_reason
 from streamwatch.timeline import parse_rfc3339
 
 NOW_MS = parse_rfc3339("2025-03-11T12:00:00Z")
@@ -76,6 +77,16 @@ def test_the_size_limit_is_a_setting() -> None:
     assert reason(b"x" * 1024, small) == "invalid_json"
 
 
+@pytest.mark.parametrize("text", ["", " ", "\n\t\u3000"])
+def test_a_text_that_its_producer_left_empty_is_refused(text: str) -> None:
+    assert reason(document(text=text)) == "empty_text"
+
+
+@pytest.mark.parametrize("text", ["\u200b \u202e\n", "RT @jo", "https://t.co/x", "..."])
+def test_a_text_of_which_cleaning_leaves_nothing_is_a_document_that_cannot_be_read(text: str) -> None:
+    assert unread_reason(prepare(record(document(text=text)), SETTINGS).text) == "nothing_left"
+
+
 def test_a_long_text_is_cut_and_not_refused() -> None:
     work = prepare(record(document(text="word " * 10_000)), Settings(max_text_chars=1000))
     assert len(work.document.text) <= 1000
@@ -117,8 +128,8 @@ def test_any_values_in_any_fields_are_work_or_a_bounded_reason(fields: dict[str,
     except RejectError as error:
         assert error.reason in REASONS
     else:
-        assert work.text
         assert work.document.id
+        assert work.text or unread_reason(work.text) == "nothing_left"
 
 
 def test_a_dead_letter_says_where_it_came_from_and_keeps_the_first_64_kb() -> None:

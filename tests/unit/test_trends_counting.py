@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamwatch.config import BUCKET_MS, Settings
+from streamwatch.inference.unread import unread_prediction
 from streamwatch.records import Classified, Given
 from streamwatch.testing.memory_store import MemoryStore
 from streamwatch.timeline import DAY_MS, HOUR_MS
@@ -44,7 +45,8 @@ def logs(draw: st.DrawFn) -> list[tuple[int, Classified]]:
                 text_hash=f"{draw(st.integers(0, 9)):016x}",
                 source="s",
                 entities=draw(st.sampled_from(((), ("AAPL",), ("AAPL", "Delta")))),
-                given=Given(sentiment=draw(st.sampled_from(("negative", "neutral", "positive"))), topic="t"),
+                given=Given(sentiment=draw(st.sampled_from((None, "negative", "neutral", "positive"))), topic="t"),
+                prediction=unread_prediction("m"),
             )
         )
         offsets[channel] += 1
@@ -99,7 +101,9 @@ def test_everything_ends_somewhere_and_the_sums_balance(log: list[tuple[int, Cla
     once = {(record.source_channel, record.source_offset): record for _, record in log}
     assert totals["classified"] + totals["duplicate"] + totals["dead_lettered"] + totals["marker"] == len(once)
     assert totals["counted"] + totals["redelivered"] + totals["expired"] == totals["classified"] + totals["duplicate"]
-    assert sum(n for (series, _), (n, *_) in store.levels[-1].items() if series == "all") == totals["counted"]
+    days = [cell for (series, _), cell in store.levels[-1].items() if series == "all"]
+    assert sum(n + n_unread for n, *_, n_unread in days) == totals["counted"]
+    assert sum(n_unread for *_, n_unread in days) == totals["unread"]
 
 
 @settings(max_examples=100, deadline=None)
@@ -126,6 +130,7 @@ def test_nothing_waits_for_detection_earlier_than_its_arrival_allows(log: list[t
             assert bucket_ms + BUCKET_MS > item.arrival_ms - SETTINGS.lateness_s * 1000
             assert item.arrival_ms - item.record.published_ms <= SETTINGS.max_age_s * 1000
             assert not item.record.backfill
+            assert item.record.counted_sentiment, "nothing is detected on what was not read"
 
 
 def test_arrival_never_goes_back_within_a_source_partition() -> None:

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from streamwatch.config import Settings, load
 from streamwatch.errors import ConfigError
+from streamwatch.inference.unread import unread_prediction
 from streamwatch.records import SENTIMENTS, Classified, Given, Label, Prediction, SentimentLabel
 from streamwatch.testing.memory_store import MemoryStore
 from streamwatch.timeline import DAY_MS, HOUR_MS, MINUTE_MS
-from streamwatch.trends.cells import SCORE_UNIT, packed, score_of, unpacked
+from streamwatch.trends.cells import SCORE_UNIT, packed, packed_cell, score_of, unpacked
 from streamwatch.trends.distinct import split
 from streamwatch.trends.levels import DAY, FINE, LEVELS, coarsest_dividing, retentions_ms
 from streamwatch.trends.sketch import K, estimate, hash32, sketch, union
@@ -67,7 +68,9 @@ def histories(draw: st.DrawFn) -> list[Classified]:
         fields = {
             "author_hash": draw(st.sampled_from(("", "aa", "bb"))),
             "given": given_sentiment and Given(sentiment=given_sentiment),
-            "prediction": draw(st.sampled_from((None, predicted(negative=p, neutral=0.0, positive=1 - p)))),
+            "prediction": draw(
+                st.sampled_from((None, predicted(negative=p, neutral=0.0, positive=1 - p), unread_prediction("m")))
+            ),
         }
         records.append(document(offset, arrival_ms - age_ms, arrival_ms, **fields))
     return records
@@ -83,8 +86,29 @@ def test_each_level_is_the_sum_of_the_finer_one_and_of_what_only_it_reaches_back
         for record in records:
             if -SETTINGS.max_ahead_s * 1000 <= record.observed_ms - record.published_ms <= ages[number]:
                 expected[level.start_of(record.published_ms)] += 1
-        found = {bucket_ms: cell[0] for (series, bucket_ms), cell in store.levels[number].items() if series == "all"}
+        found = {
+            bucket_ms: cell[0] + cell[-1]
+            for (series, bucket_ms), cell in store.levels[number].items()
+            if series == "all"
+        }
         assert found == expected
+
+
+@settings(max_examples=150, deadline=None)
+@given(histories())
+def test_unread_documents_are_those_without_a_sentiment_and_n_is_the_sum_of_the_others(
+    records: list[Classified],
+) -> None:
+    store = applied(records)
+    read: Counter[str] = Counter()
+    for record in records:
+        if -SETTINGS.max_ahead_s * 1000 <= record.observed_ms - record.published_ms <= retentions_ms(SETTINGS)[-1]:
+            read[record.counted_sentiment] += 1
+    cells = [cell for (series, _), cell in store.levels[-1].items() if series == "all"]
+    n, negative, positive, _, _, news, n_unread = map(sum, zip(*cells, strict=True)) if cells else [0] * 7
+    assert (negative, n - negative - positive, positive, n_unread) == tuple(map(read.__getitem__, (*SENTIMENTS, "")))
+    assert (n, n + n_unread) == (news, store.totals["counted"])
+    assert store.totals["unread"] == n_unread
 
 
 @settings(max_examples=150, deadline=None)
@@ -92,7 +116,7 @@ def test_each_level_is_the_sum_of_the_finer_one_and_of_what_only_it_reaches_back
 def test_within_the_retention_of_the_finer_level_sums_scores_and_texts_agree(records: list[Classified]) -> None:
     store = applied([r for r in records if r.observed_ms - r.published_ms <= retentions_ms(SETTINGS)[0]])
     for number in range(1, len(LEVELS)):
-        sums: dict[tuple[str, int], list[int]] = defaultdict(lambda: [0] * 6)
+        sums: dict[tuple[str, int], list[int]] = defaultdict(lambda: [0] * 7)
         texts: dict[tuple[str, int], set[str]] = defaultdict(set)
         for (series, bucket_ms), cell in store.levels[number - 1].items():
             place = series, LEVELS[number].start_of(bucket_ms)
@@ -122,7 +146,7 @@ def test_every_moment_has_one_bucket_in_one_block_of_one_day(level, ms: int) -> 
 
 @given(st.lists(st.tuples(st.integers(0, 400), st.integers(0, 9)), max_size=300), st.integers(1, 9), st.integers(1, 9))
 def test_a_sliding_window_holds_the_sum_of_its_buckets(buckets: list[tuple[int, int]], width: int, step: int) -> None:
-    cells = {minute * MINUTE_MS: [n, 0, 0, 0, 0, 0] for minute, n in sorted(dict(buckets).items())}
+    cells = {minute * MINUTE_MS: [n, 0, 0, 0, 0, 0, 0] for minute, n in sorted(dict(buckets).items())}
     width_ms, step_ms = width * MINUTE_MS, step * MINUTE_MS
     found = {start: (cell[0], inside) for start, cell, inside in slide(cells, width_ms, step_ms)}
     assert list(found) == sorted(found)
@@ -153,9 +177,9 @@ def test_two_packed_lists_are_told_apart(texts: list[int], authors: list[int]) -
     assert split(packed(texts) + packed(authors)) == (texts, authors)
 
 
-@given(st.lists(st.integers(-(2**53), 2**53), min_size=6, max_size=6))
+@given(st.lists(st.integers(-(2**53), 2**53), min_size=7, max_size=7))
 def test_cells_come_back_as_they_were(cell: list[int]) -> None:
-    assert unpacked(packed(cell)) == cell
+    assert unpacked(packed_cell(cell)) == cell
 
 
 # -- scores and bad input
@@ -171,6 +195,7 @@ def test_cells_come_back_as_they_were(cell: list[int]) -> None:
         ({}, None),
         ({"prediction": predicted(negative=0.7)}, None),
         ({"prediction": predicted()}, None),
+        ({"prediction": unread_prediction("m"), "given": Given(sentiment="negative")}, -SCORE_UNIT),
         ({"prediction": predicted(negative=math.nan, positive=0.2)}, None),
         ({"prediction": predicted(negative=0.0, positive=math.inf)}, None),
         ({"prediction": predicted(negative=-3.0, positive=0.2)}, None),

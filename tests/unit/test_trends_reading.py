@@ -17,6 +17,7 @@ from redis.asyncio import Redis
 
 from streamwatch.commands.trends import COLUMNS, trends
 from streamwatch.config import Settings
+from streamwatch.inference.unread import unread_prediction
 from streamwatch.records import SENTIMENTS, Classified, Given
 from streamwatch.timeline import DAY_MS, HOUR_MS, MINUTE_MS, format_rfc3339
 from streamwatch.trends.reading import TrendReader, Window
@@ -26,7 +27,7 @@ from streamwatch.trends.writer import PartitionWriter
 SETTINGS = Settings()
 START_MS = 1_700_000_000_000 - 1_700_000_000_000 % DAY_MS + 12 * HOUR_MS
 Row = tuple[int, str, str, str]
-"""Published, sentiment, text hash, author hash."""
+"""Published, sentiment (empty: not read), text hash, author hash."""
 
 
 def fill(url: str, prefix: str, partitions: Sequence[Sequence[Row]]) -> None:
@@ -49,7 +50,8 @@ def _record(partition: int, offset: int, row: Row) -> Classified:
         outcome="classified", source_channel=("news", "social")[partition % 2], source_partition=partition,
         source_offset=offset, follows=offset - 1, observed_ms=START_MS + DAY_MS, published_ms=published_ms,
         id=f"{partition}-{offset}", text_hash=text, author_hash=author, source="s",
-        given=Given(sentiment=sentiment),  # type: ignore[arg-type]
+        given=Given(sentiment=sentiment) if sentiment else None,  # type: ignore[arg-type]
+        prediction=unread_prediction("m"),
     )  # fmt: skip
 
 
@@ -62,20 +64,21 @@ def expected(partitions: Sequence[Sequence[Row]], width_ms: int) -> list[Window]
     return [_expected(start_ms, inside, width_ms) for start_ms, inside in sorted(found.items())]
 
 
-def _expected(start_ms: int, inside: list[tuple[int, Row]], width_ms: int) -> Window:
+def _expected(start_ms: int, everything: list[tuple[int, Row]], width_ms: int) -> Window:
+    inside = [(number, row) for number, row in everything if row[1]]
     counts = [sum(row[1] == sentiment for _, row in inside) for sentiment in SENTIMENTS]
     texts, authors = {row[2] for _, row in inside}, {row[3] for _, row in inside} - {""}
     known = width_ms % MINUTE_MS == 0
     return Window(
-        start_ms, "all", len(inside), *counts, (counts[2] - counts[0]) / len(inside),
+        start_ms, "all", len(inside), *counts, (counts[2] - counts[0]) / len(inside) if inside else None,
         len(authors) if known else None, len(texts) if known else None, len(inside) - len(texts) if known else None,
-        news := sum(number % 2 == 0 for number, _ in inside), len(inside) - news,
+        news := sum(number % 2 == 0 for number, _ in inside), len(inside) - news, len(everything) - len(inside),
     )  # fmt: skip
 
 
 rows = st.tuples(
     st.integers(START_MS, START_MS + 3 * HOUR_MS),
-    st.sampled_from(SENTIMENTS),
+    st.sampled_from((*SENTIMENTS, "")),
     st.integers(0, 9).map(lambda n: f"text{n}"),
     st.sampled_from(("", "a", "b")),
 )
@@ -130,6 +133,21 @@ def test_the_least_and_the_greatest_share_come_from_the_finer_windows(two_partit
     assert days == {START_MS - 12 * HOUR_MS: (1 / 3, 1 / 3)}
 
 
+def test_a_window_of_unread_documents_alone_is_one_and_has_no_share(redis_settings: Settings) -> None:
+    some = [(START_MS + n * MINUTE_MS, "" if n < 3 else "negative", "text", "a") for n in range(4)]
+    fill(redis_settings.redis, redis_settings.prefix, [some])
+    with BlockingRedis.from_url(redis_settings.redis) as client:
+        reader = TrendReader(client, redis_settings.prefix)
+        minutes = list(reader.windows("all"))
+        (sliding, *_) = reader.sliding("all", 4 * MINUTE_MS, MINUTE_MS, START_MS)
+        ranges = reader.share_ranges("all", HOUR_MS)
+    assert [(w.n, w.n_unread, w.mean_score, w.amplification) for w in minutes] == [(0, 1, None, 0)] * 3 + [
+        (1, 0, -1.0, 0)
+    ]
+    assert (sliding.n, sliding.negative, sliding.n_unread, sliding.distinct_texts) == (1, 1, 3, 1)
+    assert ranges == {START_MS: (1.0, 1.0)}
+
+
 def test_from_names_the_first_window_and_to_is_not_included(two_partitions: Settings) -> None:
     with BlockingRedis.from_url(two_partitions.redis) as client:
         reader = TrendReader(client, two_partitions.prefix)
@@ -154,7 +172,7 @@ def test_csv_and_json_say_the_same(two_partitions: Settings) -> None:
     assert lines[1] == {
         "bucket_start": format_rfc3339(START_MS), "series": "all", "n": 60, "negative": 20, "neutral": 20,
         "positive": 20, "mean_score": 0.0, "distinct_authors": 1, "distinct_texts": 3, "amplification": 57,
-        "news": 30, "social": 30,
+        "news": 30, "social": 30, "n_unread": 0,
     }  # fmt: skip
 
 
