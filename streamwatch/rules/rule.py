@@ -6,6 +6,12 @@ Examples:
     [True, False, False]
     >>> rule.owns("ticker:AAPL", "negative_volume")
     False
+
+What is about no topic is a collection of anything, so that its share says nothing by itself: only a rule that names it
+tests it, and no `*` does.
+
+    >>> [Rule("r", series=(pattern,)).owns(UNCLEAR_SERIES, "negative_share") for pattern in ("*", "topic:*", "topic:unclear")]
+    [False, False, True]
 """
 
 from typing import Literal, get_args
@@ -13,6 +19,7 @@ from typing import Literal, get_args
 import msgspec
 
 from streamwatch.config import Settings
+from streamwatch.inference.engine import UNCLEAR
 from streamwatch.records import Severity
 from streamwatch.rules.glob import matches_any
 from streamwatch.timeline import DAY_MS, HOUR_MS
@@ -20,6 +27,8 @@ from streamwatch.timeline import DAY_MS, HOUR_MS
 TestedKind = Literal["negative_share", "negative_volume"]
 KINDS: tuple[TestedKind, ...] = get_args(TestedKind)
 """What a rule can test. `stalled` is about a channel and not about a series: no rule owns it."""
+UNCLEAR_SERIES = f"topic:{UNCLEAR}"
+"""The series of documents that are about none of the topics."""
 
 
 class Rule(msgspec.Struct, frozen=True):
@@ -27,7 +36,7 @@ class Rule(msgspec.Struct, frozen=True):
 
     Attributes:
         name: stands in every alert of the rule and in its id.
-        series: patterns of series names (`*` only); one must match.
+        series: patterns of series names (`*` only); one must match. `topic:unclear` is matched by its own name alone.
         except_series: patterns of series that are not the rule's all the same.
         kinds: the tests that it runs.
         false_alarms_per_week: allowed over all series of the rule and both kinds, together.
@@ -64,6 +73,8 @@ class Rule(msgspec.Struct, frozen=True):
 
     def owns(self, series: str, kind: str) -> bool:
         """Whether this rule would test `kind` on `series`, if no rule before it does."""
+        if series == UNCLEAR_SERIES and series not in self.series:
+            return False
         return kind in self.kinds and matches_any(self.series, series) and not matches_any(self.except_series, series)
 
 

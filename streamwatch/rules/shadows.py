@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from streamwatch.rules.faults import Fault
 from streamwatch.rules.glob import covers
-from streamwatch.rules.rule import Rule
+from streamwatch.rules.rule import UNCLEAR_SERIES, Rule
 from streamwatch.rules.yaml_tree import Mapping, Node
 from streamwatch.rules.yaml_tree import Sequence as Items
 
@@ -35,9 +35,14 @@ def _owner(rule: Rule, pattern: str, earlier: Sequence[Rule]) -> str:
 def _first(earlier: Sequence[Rule], pattern: str, kind: str) -> str | None:
     """The first rule that owns everything the pattern names. One with exceptions may leave some of it: not counted."""
     for rule in earlier:
-        if kind in rule.kinds and not rule.except_series and any(covers(wide, pattern) for wide in rule.series):
+        if kind in rule.kinds and not rule.except_series and any(_takes(wide, pattern) for wide in rule.series):
             return rule.name
     return None
+
+
+def _takes(wide: str, pattern: str) -> bool:
+    """Whether an earlier pattern leaves nothing of a later one."""
+    return wide == pattern if pattern == UNCLEAR_SERIES else covers(wide, pattern)
 
 
 def _line(item: Node, j: int) -> int:

@@ -116,6 +116,23 @@ def test_what_no_rule_owns_only_learns():
     assert told(stream, rules(rule(except_series=("ticker:*",), kinds=KINDS))) == []
 
 
+UNCLEAR = "topic:unclear"
+
+
+def test_what_is_about_no_topic_fires_only_a_rule_that_names_it():
+    assert told(incident(UNCLEAR), rules(rule(kinds=KINDS))) == []
+    assert told(incident(UNCLEAR), rules(rule(series=("topic:*",), kinds=KINDS))) == []
+    alerts = told(incident(UNCLEAR), rules(rule("wide"), rule("chatter", series=(UNCLEAR,))))
+    assert states(alerts) == [(UNCLEAR, "firing", 1), (UNCLEAR, "resolved", 2)]
+    assert {t.alert.rule for t in alerts} == {"chatter"}
+
+
+def test_what_is_about_no_topic_leaves_its_companies_their_alerts():
+    alerts = told(incident(UNCLEAR, A))
+    assert states(alerts) == [(A, "firing", 1), (A, "resolved", 2)]
+    assert all(UNCLEAR != member.series for t in alerts for member in t.alert.members)
+
+
 # -- what it asks of the documents
 
 

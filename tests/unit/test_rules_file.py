@@ -83,6 +83,7 @@ REFUSED = {
     "unknown-kind": "4: `kinds`: `negative_shares` is not known: did you mean `negative_share`?",
     "unknown-severity": "4: `severity`: `high` is not known: there are auto, info, warning, critical",
     "whole-number-with-a-fraction": "4: `min_texts`: '5.5' is no whole number",
+    "unclear-named-twice": "5: `topic:unclear` can never match: `a` before it owns it all (first match wins)",
 }
 """What is said of each bad example, after the name of the file: the line and the fault."""
 
@@ -161,6 +162,16 @@ def test_a_series_that_no_rule_names_is_not_tested() -> None:
     found = rules("rules: [{name: a, series: 'ticker:*'}]")
     assert found.rule_for("topic:recall", "negative_share") is None
     assert found.rule_for("ticker:A", "stalled") is None
+
+
+def test_what_is_about_no_topic_is_tested_only_where_it_is_named() -> None:
+    by_default = default_rules(Settings())
+    assert [by_default.rule_for("topic:unclear", kind) for kind in KINDS] == [None, None]
+    assert by_default.rule_for("topic:unclear skies", "negative_share") is not None
+    wide, named = Rule("wide", series=("*", "topic:*")), Rule("named", series=("topic:unclear",))
+    assert RuleSet((wide,)).rule_for("topic:unclear", "negative_share") is None
+    assert RuleSet((wide, named)).rule_for("topic:unclear", "negative_share") == named
+    assert Rule("not", series=("topic:unclear",), except_series=("topic:*",)).owns("topic:unclear", KINDS[0]) is False
 
 
 def test_the_order_decides_and_case_matters() -> None:
