@@ -130,7 +130,7 @@ def test_what_is_about_no_topic_fires_only_a_rule_that_names_it():
 def test_what_is_about_no_topic_leaves_its_companies_their_alerts():
     alerts = told(incident(UNCLEAR, A))
     assert states(alerts) == [(A, "firing", 1), (A, "resolved", 2)]
-    assert all(UNCLEAR != member.series for t in alerts for member in t.alert.members)
+    assert all(member.series != UNCLEAR for t in alerts for member in t.alert.members)
 
 
 # -- what it asks of the documents
