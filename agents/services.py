@@ -21,6 +21,7 @@ from streamwatch.agents.watchdog import Watchdog
 from streamwatch.delivery.pipeline import Pipeline
 from streamwatch.errors import StreamwatchError
 from streamwatch.inference import open_engine
+from streamwatch.inference.swap import model_watch
 
 STOP_S = 2.0
 """How long one thing may take to stop: together they stay well below the ten seconds that Docker waits. Whatever was not
@@ -62,6 +63,7 @@ class Services:
     async def start(self) -> None:
         """Load the model, connect, and start the tasks."""
         self._context.failure = asyncio.get_running_loop().create_future()
+        watch = model_watch(self._context.settings)  # before the model is opened: the pointer may move meanwhile
         try:
             engine = await asyncio.to_thread(open_engine, self._context.settings)
         except StreamwatchError as error:
@@ -79,6 +81,8 @@ class Services:
         self._spawn(writer.run())
         self._spawn(AlertService(self._context, self._sender, self._offsets).run())
         self._spawn(Watchdog(self._context, self._app, self._runs, writer, self._offsets).run())
+        if watch is not None:
+            self._spawn(watch.run(self._pipeline.predictions.swap))
         self._spawn(self._watch_for_failure())
         _spare_the_collector()
         self._ready.set()

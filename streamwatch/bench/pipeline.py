@@ -12,7 +12,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import msgspec
+import redis
+
 from streamwatch import broker, channels
+from streamwatch.bench.cores import Cores, pin, pinned_apart
 from streamwatch.bench.cpu import cpu_seconds
 from streamwatch.bench.documents import different, documents
 from streamwatch.bench.records import records_of
@@ -32,19 +36,41 @@ FIRST_BATCH_MS = 150
 """In which the records of one batch of the engine leave."""
 CHUNK_TEXTS = 4096
 """Sorted by length at once: as many as a worker has in flight."""
-AT_REST_CPU_S = 0.4
-"""CPU seconds in three seconds under which a worker is done with its start."""
+AT_REST_CPU_S, AT_REST_S = 0.4, 3.0
+"""CPU seconds, and in how many seconds: a worker that takes less is done with its start."""
 Say = Callable[[str], None]
 
 
-def bench(texts: list[str], n: int, n_null: int, rounds: int, model: str, say: Say) -> dict[str, Any]:
-    """All figures: `rounds` of bare model, then whole way, interleaved; then the null model beside bare Faust."""
-    model_rounds = [_model_round(texts, n, model, say) for _ in range(rounds)] if n else []
-    null_rounds = [_null_round(texts, n_null, say) for _ in range(rounds)] if n_null else []
+class Plan(msgspec.Struct, frozen=True):
+    """What is measured.
+
+    Attributes:
+        n: documents with the model, for each precision.
+        n_null: documents without one.
+        precisions: settings of that name to compare; one empty name is the settings' own.
+        pin: whether the worker and the bare parts get a core to themselves, and broker and Redis the other.
+    """
+
+    n: int
+    n_null: int
+    rounds: int = 1
+    model: str = "default"
+    precisions: tuple[str, ...] = ("",)
+    pin: bool = True
+
+
+def bench(texts: list[str], plan: Plan, say: Say) -> dict[str, Any]:
+    """All figures: bare model, then whole way, interleaved, for each precision; then the null model beside bare Faust."""
+    with pinned_apart(plan.pin) as cores:
+        runs = [(name, round_) for round_ in range(plan.rounds) for name in plan.precisions if plan.n]
+        model_rounds = [(name, _model_round(texts, plan, name, cores, say)) for name, _ in runs]
+        null_rounds = [_null_round(texts, plan.n_null, cores, say) for _ in range(plan.rounds) if plan.n_null]
+    by_precision = {name: [one for other, one in model_rounds if other == name] for name in plan.precisions}
     return {
-        "model": _middle(model_rounds, "ratio") if model_rounds else None,
+        "pinned": cores is not None,
+        **{f"model {name}".strip(): _middle(rounds, "ratio") for name, rounds in by_precision.items() if rounds},
         "null": _middle(null_rounds, "documents_per_cpu_second") if null_rounds else None,
-        "rounds": {"model": model_rounds, "null": null_rounds},
+        "rounds": {"model": [one for _, one in model_rounds], "null": null_rounds},
     }
 
 
@@ -53,16 +79,18 @@ def _middle(rounds: list[dict[str, Any]], by: str) -> dict[str, Any]:
     return sorted(rounds, key=lambda one: one[by])[len(rounds) // 2]
 
 
-def _model_round(texts: list[str], n: int, model: str, say: Say) -> dict[str, Any]:
-    say(f"bare model over {n} texts")
-    before = _bare_model(texts, n, model)
-    say(f"whole way over {n} documents, {model} model")
-    whole = _whole_way(texts, n, model)
-    say(f"bare model over {n} texts, again")
-    after = _bare_model(texts, n, model)
-    bare = 2 * n / (before + after)
+def _model_round(texts: list[str], plan: Plan, precision: str, cores: Cores | None, say: Say) -> dict[str, Any]:
+    settings = {"model": plan.model} | ({"precision": precision} if precision else {})
+    say(f"bare model over {plan.n} texts {precision}")
+    before = _bare_model(texts, plan.n, settings, cores)
+    say(f"whole way over {plan.n} documents, {plan.model} model {precision}")
+    whole = _whole_way(texts, plan.n, settings, cores)
+    say(f"bare model over {plan.n} texts, again")
+    after = _bare_model(texts, plan.n, settings, cores)
+    bare = 2 * plan.n / (before["seconds"] + after["seconds"])
     return {
-        "documents": n,
+        "documents": plan.n,
+        "model": before["model"],
         "bare_model_documents_per_second": bare,
         "pipeline_documents_per_second": whole["documents_per_second"],
         "ratio": whole["documents_per_second"] / bare,
@@ -70,46 +98,64 @@ def _model_round(texts: list[str], n: int, model: str, say: Say) -> dict[str, An
     }
 
 
-def _bare_model(texts: list[str], n: int, model: str) -> float:
-    """Seconds for the engine alone, in a process of its own with the worker's settings."""
+def _bare_model(texts: list[str], n: int, settings: dict[str, Any], cores: Cores | None) -> dict[str, Any]:
+    """Seconds for the engine alone, in a process of its own with the worker's settings and core."""
     program = "from streamwatch.bench.pipeline import bare_model_seconds; bare_model_seconds()"
-    request = json.dumps({"texts": list(islice(different(texts), n)), "model": model})
-    done = subprocess.run(
-        [sys.executable, "-c", program], input=request, capture_output=True, text=True, timeout=LIMIT_S, check=False
-    )
-    if done.returncode:
-        raise FatalError(f"the bare model failed: {done.stderr.strip().splitlines()[-1]}")
-    return float(done.stdout)
+    request = json.dumps({"texts": list(islice(different(texts), n)), "settings": settings})
+    child = subprocess.Popen(
+        [sys.executable, "-c", program],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    pin(child.pid, cores)
+    with child:
+        try:
+            out, problems = child.communicate(request, timeout=LIMIT_S)
+        finally:
+            child.kill()
+    if child.returncode:
+        raise FatalError(f"the bare model failed: {problems.strip().splitlines()[-1]}")
+    figures: dict[str, Any] = json.loads(out)
+    return figures
 
 
 def bare_model_seconds() -> None:
     """In the child: classify the texts on standard input, sorted by length, print the seconds it took."""
+    from streamwatch.inference.threads import one_core
+
     request = json.load(sys.stdin)
-    engine = open_engine(load(model=request["model"]))
+    settings = load(**request["settings"])
+    engine = open_engine(settings)
+    one_core()
     cleaned = [model_text(stored_text(text)) for text in request["texts"]]
     classify(engine, cleaned[:64])
     started = time.monotonic()
     for start in range(0, len(cleaned), CHUNK_TEXTS):
-        classify(engine, cleaned[start : start + CHUNK_TEXTS])
-    print(time.monotonic() - started)
+        classify(engine, cleaned[start : start + CHUNK_TEXTS], settings.batch_tokens)
+    print(json.dumps({"seconds": time.monotonic() - started, "model": engine.model}))
 
 
-def _null_round(texts: list[str], n: int, say: Say) -> dict[str, Any]:
+def _null_round(texts: list[str], n: int, cores: Cores | None, say: Say) -> dict[str, Any]:
     say(f"whole way over {n} documents, null model, beside a bare Faust loop")
-    return _whole_way(texts, n, "null", with_bare_faust=True)
+    figures = _whole_way(texts, n, {"model": "null"}, cores, with_bare_faust=True)
+    bare = figures["bare_faust_documents_per_cpu_second"]
+    return figures | {"cpu_ratio_to_bare_faust": bare / figures["documents_per_cpu_second"]}
 
 
-def _whole_way(texts: list[str], n: int, model: str, with_bare_faust: bool = False) -> dict[str, Any]:
+def _whole_way(
+    texts: list[str], n: int, chosen: dict[str, Any], cores: Cores | None, with_bare_faust: bool = False
+) -> dict[str, Any]:
     """A worker over a channel that was filled beforehand: from its first document applied to its last."""
     with ExitStack() as stack:
         servers = stack.enter_context(Tansu()), stack.enter_context(RedisServer())
-        settings = load(**embedded_settings(servers[0].url, servers[1].url), model=model)
+        settings = load(**embedded_settings(servers[0].url, servers[1].url), **chosen)
         channels.create(settings)
         fill(settings, documents(texts, n, EVENT_RATE))
-        figures = _bare_faust(settings, n) if with_bare_faust else {}
+        figures = _bare_faust(settings, n, cores) if with_bare_faust else {}
         folder = stack.enter_context(tempfile.TemporaryDirectory())
-        start_up_cpu_s = _start_up_cpu(settings, Path(folder))
+        start_up_cpu_s = _start_up_cpu(settings, Path(folder), cores)
         worker = stack.enter_context(Worker(settings, Path(folder) / "worker.log"))
+        assert worker.process is not None
+        pin(worker.process.pid, cores)
         meter = Meter(settings)
         stack.callback(meter.close)
         figures |= _measure(worker, meter, n, start_up_cpu_s)
@@ -158,33 +204,46 @@ def _emitted_per_second(settings: Settings) -> float:
     return len(later) * 1000 / (later[-1] - stamps[0])
 
 
-def _start_up_cpu(settings: Settings, folder: Path) -> float:
+def _start_up_cpu(settings: Settings, folder: Path, cores: Cores | None) -> float:
     """CPU seconds of a worker with nothing to read, until it has come to rest."""
     idle = load(**(settings.model_dump() | {"prefix": "idle-"}))
     channels.create(idle)
-    with Worker(idle, folder / "idle.log") as worker:
+    with Worker(idle, folder / "idle.log") as worker, redis.Redis.from_url(idle.redis) as store:
         assert worker.process is not None
-        before, now = -1.0, 0.0
-        while now - before > AT_REST_CPU_S or now < AT_REST_CPU_S:
+        pin(worker.process.pid, cores)
+        deadline = time.monotonic() + LIMIT_S
+        while not store.exists(f"{idle.prefix}sw:{{eval}}:lease"):  # the last thing that a start does
+            worker.check()
+            if time.monotonic() > deadline:
+                raise FatalError(f"no worker after {LIMIT_S:g} s: {worker.last_words()}")
+            time.sleep(SAMPLE_S)
+        before, now = 0.0, cpu_seconds(worker.process.pid)
+        while now - before > AT_REST_CPU_S:
             worker.check()
             before = now
-            time.sleep(3.0)
+            time.sleep(AT_REST_S)
             now = cpu_seconds(worker.process.pid)
         return now
 
 
-def _bare_faust(settings: Settings, n: int) -> dict[str, Any]:
-    command = [sys.executable, "-m", "streamwatch.agents.bare_faust", str(n)]
-    done = subprocess.run(
-        [sys.executable, "-I", "-S", launch.__file__, str(os.getpid()), *command],
-        env=os.environ | environment(settings),
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_S,
-        check=False,
-    )
-    line = next((line for line in done.stdout.splitlines() if line.startswith("{")), None)
+def _bare_faust(settings: Settings, n: int, cores: Cores | None) -> dict[str, Any]:
+    """Documents a CPU second of a loop that reads the same channel and sends each document on, to a channel of its own."""
+    target = load(**(settings.model_dump() | {"prefix": "bare-"}))
+    channels.create(target)
+    name = channels.channel(target, "classified")
+    child = subprocess.Popen(
+        [sys.executable, "-I", "-S", launch.__file__, str(os.getpid()),
+         sys.executable, "-m", "streamwatch.agents.bare_faust", str(n), name],
+        env=os.environ | environment(settings), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    pin(child.pid, cores)
+    with child:
+        try:
+            out, problems = child.communicate(timeout=LIMIT_S)
+        finally:
+            child.kill()
+    line = next((line for line in out.splitlines() if line.startswith("{")), None)
     if line is None:
-        raise FatalError(f"the bare Faust loop failed: {(done.stderr.strip().splitlines() or ['no output'])[-1]}")
+        raise FatalError(f"the bare Faust loop failed: {(problems.strip().splitlines() or ['no output'])[-1]}")
     figures = json.loads(line)
     return {"bare_faust_documents_per_cpu_second": figures["documents"] / figures["cpu_seconds"]}

@@ -27,22 +27,28 @@ def bench() -> None:
 @COLUMNS
 @MODEL
 @click.option("--documents", "n", type=click.IntRange(min=0), default=3000, show_default=True, help="With the model.")
-@click.option("--null-documents", type=click.IntRange(min=0), default=30000, show_default=True, help="Without one.")
+@click.option(
+    "--null-documents", "n_null", type=click.IntRange(min=0), default=30000, show_default=True, help="Without one."
+)
 @click.option("--rounds", type=click.IntRange(min=1), default=1, show_default=True, help="The median one is shown.")
+@click.option("--precision", "precisions", multiple=True, default=("",), help="fp32, bf16 or int8; may be repeated.")
+@click.option(
+    "--pin/--no-pin", default=True, show_default=True, help="One core for the worker, the others for the servers."
+)
 @JSON
-def pipeline(
-    file: Path | None, columns: tuple[str, ...], model: str, n: int, null_documents: int, rounds: int, as_json: bool
-) -> None:
+def pipeline(file: Path | None, columns: tuple[str, ...], as_json: bool, **plan: Any) -> None:
     """The whole way against the bare model, and without a model against a bare Faust loop.
 
     The channel is filled beforehand. `ratio` is documents a second of the whole way over those of the engine alone on
-    the same texts; `documents_per_cpu_second` counts all CPU time of the worker but that of its start, which a worker
-    with nothing to read shows.
+    the same texts and one core each; `documents_per_cpu_second` counts all CPU time of the worker but that of its start,
+    which a worker with nothing to read shows. The bare loop reads with a Faust agent and sends each document on with
+    aiokafka's producer; `cpu_ratio_to_bare_faust` is the CPU time of a document with us over that with the loop.
     """
+    from streamwatch.bench.pipeline import Plan
     from streamwatch.bench.pipeline import bench as run
 
     texts = texts_of(file, parse_columns(columns))
-    _print(run(texts, n, null_documents, rounds, model, _say), as_json)
+    _print(run(texts, Plan(**plan), _say), as_json)
 
 
 @bench.command()
@@ -59,6 +65,44 @@ def latency(
     from streamwatch.bench.latency import bench as run
 
     _print(run(texts_of(file, parse_columns(columns)), seconds, rate, model, _say), as_json)
+
+
+@bench.command()
+@click.option("--data", type=click.Path(path_type=Path), required=True, envvar="STREAMWATCH_DATA",
+              help="Folder with stream/, sentiment/ and topic/ (see docs/benchmarks.md).")  # fmt: skip
+@click.option("--documents", type=click.IntRange(min=10), default=5000, show_default=True, help="Of the stream.")
+@click.option("--rounds", type=click.IntRange(min=1), default=5, show_default=True, help="Slices of the stream.")
+@click.option("--labelled", type=click.IntRange(min=0), default=1000, show_default=True,
+              help="Held-out texts of each labelled set at most; 0: no macro-F1.")  # fmt: skip
+@click.option("--cores", type=click.IntRange(min=0), default=0, show_default=True, help="For everybody; 0: all.")
+@click.option("--only", multiple=True, metavar="PART", help="Variants whose name holds PART; may be repeated.")
+@click.option(
+    "--quick", is_flag=True, help="A run of two minutes: 600 documents, 2 rounds, 100 labelled texts of a set."
+)
+@JSON
+def inference(
+    data: Path,
+    documents: int,
+    rounds: int,
+    labelled: int,
+    cores: int,
+    only: tuple[str, ...],
+    quick: bool,
+    as_json: bool,
+) -> None:
+    """Our variants beside transformers pipelines, sentence-transformers, ONNX Runtime and OpenVINO.
+
+    Same texts, same cores, one run; each round gives every variant the same slice. Tokenising is inside of everybody's
+    time. The peers are the extra `bench`: pip install -c constraints.txt -e '.[bench]'. Settings of the model hold here
+    too (STREAMWATCH_MODEL, _BASE, _BATCH_TOKENS).
+    """
+    from streamwatch.bench.inference.run import Options
+    from streamwatch.bench.inference.run import bench as run
+    from streamwatch.config import load
+
+    if quick:
+        documents, rounds, labelled = 600, 2, 100
+    _print(run(Options(data, documents, rounds, labelled, cores, only), load(), _say), as_json)
 
 
 def _say(text: str) -> None:

@@ -23,10 +23,14 @@ from streamwatch.delivery.intake import (
 )
 from streamwatch.delivery.ledger import PartitionLedger, Released
 from streamwatch.drift.sampling import sample
-from streamwatch.errors import BrokerUnavailable, RejectError
+from streamwatch.errors import BrokerUnavailable, FatalError, RejectError
+from streamwatch.inference.confidence import marked
 from streamwatch.inference.engine import Answer, Engine
 from streamwatch.inference.shared import SharedPredictions
+from streamwatch.inference.sizes import sizes_of
+from streamwatch.inference.unread import UnreadTexts, scripts_of, unread_prediction
 from streamwatch.records import Classified, DeadLetter, DriftSample
+from streamwatch.text.readable import unread_reason
 
 R = TypeVar("R")
 log = logging.getLogger(__name__)
@@ -97,7 +101,8 @@ class Pipeline:
     def __init__(
         self, engine: Engine, sender: Sender, settings: Settings, on_failure: Callable[[BaseException], None]
     ) -> None:
-        self._predictions = SharedPredictions(engine, settings.prediction_cache)
+        self._unread = UnreadTexts(settings.prediction_cache)
+        self.predictions = SharedPredictions(engine, settings.prediction_cache, sizes_of(settings, engine))
         self._sender = sender
         self._settings = settings
         self._on_failure = on_failure
@@ -108,13 +113,14 @@ class Pipeline:
 
     def start(self) -> None:
         """Start the engine's task."""
-        self._spawn(self._predictions.run())
+        self._spawn(self.predictions.run())
 
     async def stop(self) -> None:
         """Cancel everything; what was not acknowledged is read again by the next run."""
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.predictions.stopped()
 
     def begin(self, channel: str, partition: int, committed: int, n_lost: int = 0) -> Run:
         """A run of one source partition from its committed offset on."""
@@ -130,8 +136,9 @@ class Pipeline:
         self._leave(run, run.n_in_flight)
 
     async def take(self, run: Run, source: SourceRecord) -> None:
-        """Take one record in; waits while too much is in flight."""
+        """Take one record in; waits while too much is in flight, of ended runs too as long as the engine is at it."""
         await self._room.wait()
+        await self.predictions.room()
         if run.ended:  # while it waited: it would take room that nobody gives back
             return
         run.ledger.open(source.offset)
@@ -147,14 +154,27 @@ class Pipeline:
         except RejectError as error:
             self._reject(run, source, error)
             return
-        self._predictions.ask(
-            work.document.text_hash, work.text, lambda answer, first: self._done(run, work, answer, first)
-        )
+        self._classify(run, work)
 
-    def _done(self, run: Run, work: Work, answer: Answer, first: bool) -> None:
+    def _classify(self, run: Run, work: Work) -> None:
+        """Ask the engine, unless it could not read the text: then the answer is there at once."""
+        engine = self.predictions.engine
+        unread = unread_reason(work.text, scripts_of(engine))
+        if not unread:
+            self.predictions.ask(
+                work.document.text_hash, work.text, lambda answer, first: self._done(run, work, answer, first)
+            )
+            return
+        first = self._unread.is_new(work.document.text_hash)
+        self._done(run, work._replace(unread=unread), unread_prediction(engine.model), first)
+
+    def _done(self, run: Run, work: Work, answer: Answer | FatalError, first: bool) -> None:
+        if isinstance(answer, FatalError):  # the worker ends; the next one reads the document again
+            return
         if isinstance(answer, RejectError):
             self._reject(run, work.source, answer)
             return
+        answer = marked(answer, self._settings.low_confidence_below)
         record = classified(work, answer, "classified" if first else "duplicate", follows=-1)
         run.finish(work.source.offset, Finished(record, sample(work, answer, self._settings) if first else None))
 

@@ -9,29 +9,31 @@ Examples:
     ['null', 'missing_field']
 """
 
-import itertools
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
 
 from streamwatch.errors import RejectError
-from streamwatch.inference.engine import Engine, classify
-from streamwatch.records import Label, Prediction, SentimentLabel
+from streamwatch.inference.batcher import USUAL, Sizes
+from streamwatch.inference.confidence import marked
+from streamwatch.inference.engine import Answer, Engine
+from streamwatch.inference.stream import answered
+from streamwatch.inference.unread import scripts_of, unread_prediction
+from streamwatch.records import Label, Prediction, SentimentLabel, Unread
 from streamwatch.sources.row import Row
 from streamwatch.text.clean import model_text, stored_text
-
-CHUNK_ROWS = 2048
-"""Rows classified together: enough for the engine to sort by length, and half a megabyte of tweets in memory."""
+from streamwatch.text.readable import unread_reason
 
 MAX_ID_CHARS = 256
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """The settings' limits on a document."""
+    """The settings' limits on a document, and below which probability a sentiment is marked as unsure."""
 
     max_bytes: int = 1_048_576
     max_chars: int = 20_000
+    low_confidence_below: float = 0.5
 
 
 NO_SETTINGS = Limits()
@@ -39,11 +41,12 @@ NO_SETTINGS = Limits()
 
 
 class OfflineLine(msgspec.Struct, frozen=True):
-    """What became of one row: `result` or `error`, never both."""
+    """What became of one row: `result` or `error`, never both; `unread` says why a result has no sentiment."""
 
     id: str
     result: Prediction | None = None
     error: RejectError | None = None
+    unread: Unread = ""
 
 
 class ErrorPart(msgspec.Struct, frozen=True):
@@ -60,40 +63,39 @@ class ErrorLine(msgspec.Struct, frozen=True):
     error: ErrorPart
 
 
-class ResultLine(msgspec.Struct, frozen=True):
-    """An output line for a classified row."""
+class ResultLine(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An output line for a classified row; its `sentiment` is null where the text was not read."""
 
     id: str
     topic: Label
-    sentiment: SentimentLabel
+    sentiment: SentimentLabel | None
     model: str
+    low_confidence: bool = False
+    unread: Unread = ""
 
 
-def classify_rows(rows: Iterable[Row], engine: Engine, limits: Limits = NO_SETTINGS) -> Iterator[OfflineLine]:
-    """One `OfflineLine` for each row, in order. Rows with the same model text are classified once a chunk."""
-    waiting = iter(rows)
-    while chunk := list(itertools.islice(waiting, CHUNK_ROWS)):
-        yield from _classify_chunk(chunk, engine, limits)
-
-
-def _classify_chunk(chunk: list[Row], engine: Engine, limits: Limits) -> Iterator[OfflineLine]:
-    texts = [_text_or_error(row, limits) for row in chunk]
-    distinct = list(dict.fromkeys(text for text in texts if isinstance(text, str)))
-    results = dict(zip(distinct, classify(engine, distinct), strict=True))
-    for row, text in zip(chunk, texts, strict=True):
-        found = results[text] if isinstance(text, str) else text
-        name = row.key.decode(errors="replace")
+def classify_rows(
+    rows: Iterable[Row], engine: Engine, limits: Limits = NO_SETTINGS, sizes: Sizes = USUAL
+) -> Iterator[OfflineLine]:
+    """One `OfflineLine` for each row, in order, some thousand rows in memory at once."""
+    scripts = scripts_of(engine)
+    read = (_read(row, limits, scripts, engine.model) for row in rows)
+    for (name, unread), found in answered(engine, read, sizes):
         if isinstance(found, RejectError):
             yield OfflineLine(name, error=found)
         else:
-            yield OfflineLine(name, result=found)
+            yield OfflineLine(name, marked(found, limits.low_confidence_below), unread=unread)
 
 
-def _text_or_error(row: Row, limits: Limits) -> str | RejectError:
+def _read(row: Row, limits: Limits, scripts: tuple[str, ...], model: str) -> tuple[tuple[str, Unread], str | Answer]:
+    """A row's id and why its text is not read, and the text, or what is answered without asking the model."""
+    name = row.key.decode(errors="replace")
     try:
-        return read_model_text(row.value, limits)
+        text = read_model_text(row.value, limits)
     except RejectError as error:
-        return error
+        return (name, ""), error
+    unread = unread_reason(text, scripts)
+    return (name, unread), unread_prediction(model) if unread else text
 
 
 def read_model_text(value: bytes, limits: Limits) -> str:
@@ -111,10 +113,9 @@ def read_model_text(value: bytes, limits: Limits) -> str:
         raise RejectError("missing_field", "text")
     if not isinstance(text, str):
         raise RejectError("wrong_type", f"text is {type(text).__name__}, expected a string")
-    made = model_text(stored_text(text[: limits.max_chars]))
-    if not made:
-        raise RejectError("empty_text", "nothing is left for the model")
-    return made
+    if not text.strip():
+        raise RejectError("empty_text", "there is no text, or only white space")
+    return model_text(stored_text(text[: limits.max_chars]))
 
 
 def _object(value: bytes) -> dict[str, Any]:
@@ -144,4 +145,5 @@ def to_json(line: OfflineLine) -> bytes:
         error = line.error or RejectError("classification_failed")
         return msgspec.json.encode(ErrorLine(line.id, ErrorPart(error.reason, error.detail))) + b"\n"
     made = line.result
-    return msgspec.json.encode(ResultLine(line.id, made.topic, made.sentiment, made.model)) + b"\n"
+    result = ResultLine(line.id, made.topic, made.sentiment, made.model, made.low_confidence, line.unread)
+    return msgspec.json.encode(result) + b"\n"
