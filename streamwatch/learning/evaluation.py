@@ -86,7 +86,7 @@ def set_metrics(p: NDArray[np.float64], labels: NDArray[np.int64], names: Sequen
         n=len(labels),
         accuracy=_rounded(accuracy(labels, predicted)),
         macro_f1=_rounded(macro_f1(labels, predicted, len(names))),
-        ece=_rounded(calibration.ece),
+        ece=_rounded(calibration.shown),
         ece_interval=(_rounded(calibration.low), _rounded(calibration.high)),
         recall={name: _rounded(recall(labels, predicted, k)) for k, name in enumerate(names)},
         predicted={name: _rounded(float(np.mean(predicted == k))) for k, name in enumerate(names)},
