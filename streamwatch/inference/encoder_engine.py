@@ -62,6 +62,7 @@ class EncoderEngine:
         self._network.encoder.to(DTYPES[placement.format])  # the heads stay float32: they are tiny, and decide ties
         self._reader = reader
         self._manifest = manifest
+        self.scripts = manifest.scripts
         self._batch_tokens = batch_tokens
         self._probe()
 

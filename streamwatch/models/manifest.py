@@ -22,6 +22,7 @@ from msgspec import Meta
 
 from streamwatch.errors import ModelError
 from streamwatch.records import SENTIMENTS, Probability
+from streamwatch.text.readable import LATIN, check_scripts
 
 FORMAT = 2
 """The version of the manifest's own layout. A reader refuses any other."""
@@ -152,7 +153,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
     `metrics` is keyed by task and source: `sentiment/fiqa`. `parent` is the SHA-256 of the adapter that training began
     with, empty where it began with the plain encoder. A text longer than `max_tokens` keeps its first and its last
-    tokens, `tail_tokens` of the latter.
+    tokens, `tail_tokens` of the latter. `scripts` are those of Unicode that it learned to read: a text mostly in others is
+    not asked for (`streamwatch.text.readable`).
     """
 
     format: int = FORMAT
@@ -162,6 +164,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     heads: Annotated[tuple[HeadEntry, ...], Meta(min_length=1, max_length=64)]
     max_tokens: Tokens
     tail_tokens: Count = 0
+    scripts: tuple[str, ...] = LATIN
     seed: int
     command: str
     hyperparameters: dict[str, float | int | str]
@@ -174,6 +177,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         names = [head.name for head in self.heads]
         if len(set(names)) < len(names):
             raise ValueError("two heads have one name")
+        check_scripts(self.scripts)
         if self.tail_tokens >= self.max_tokens:
             raise ValueError(f"tail_tokens={self.tail_tokens} must be below max_tokens={self.max_tokens}")
 

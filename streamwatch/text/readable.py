@@ -48,8 +48,7 @@ def unread_reason(text: str, scripts: tuple[str, ...] = LATIN) -> Unread:
     Linear in the length of the text.
 
     Args:
-        scripts: that the model was trained on, such as `("Latin", "Han")`. Raises `ValueError` where Unicode knows none of
-            such a name.
+        scripts: that the model was trained on, such as `("Latin", "Han")`; `check_scripts` says which there are.
     """
     if text.isascii() and "Latin" in scripts:
         return "nothing_left" if _ASCII_ONLY_MASKS.fullmatch(text) else ""
@@ -60,6 +59,17 @@ def unread_reason(text: str, scripts: tuple[str, ...] = LATIN) -> Unread:
         return ""
     left = _MASK.sub(" ", text)
     return "other_script" if _count(letters.foreign, left) > _count(letters.readable, left) else ""
+
+
+def check_scripts(scripts: tuple[str, ...]) -> None:
+    """Raises `ValueError` where Unicode has no script of such a name, or where there is none at all.
+
+    >>> check_scripts(("Latin", "Klingon"))
+    Traceback (most recent call last):
+      ...
+    ValueError: no scripts of Unicode: Latin, Klingon
+    """
+    _letters(scripts)
 
 
 class _Letters(NamedTuple):
@@ -80,7 +90,7 @@ def _letters(scripts: tuple[str, ...]) -> _Letters:
             regex.compile(rf"(?V1)[[\p{{L}}&&[{known}]]{_PICTOGRAPH}]"),
         )
     except regex.error as error:
-        raise ValueError(f"no script of Unicode in {', '.join(scripts)}: {error}") from error
+        raise ValueError(f"no scripts of Unicode: {', '.join(scripts) or 'none named'}") from error
 
 
 def _count(pattern: "regex.Pattern[str]", text: str) -> int:

@@ -41,6 +41,32 @@ def test_each_line_gives_one_in_order(tmp_path: Path) -> None:
     assert done.stderr == "5000 classified\n"
 
 
+def test_what_the_model_cannot_read_has_no_sentiment_and_says_why(tmp_path: Path) -> None:
+    texts = ("今天涨停了", "@jo https://t.co/x", "\u200b", "🚀", "Oil falls", "今天涨停了")
+    file = jsonl(tmp_path / "in.jsonl", *({"id": str(n), "text": text} for n, text in enumerate(texts)))
+    done = run(file, "--out", tmp_path / "out.jsonl")
+    made = lines(tmp_path / "out.jsonl")
+    assert [line.get("unread") for line in made] == [
+        "other_script", "nothing_left", "nothing_left", None, None, "other_script",
+    ]  # fmt: skip
+    assert [line["sentiment"] is None for line in made] == [True, True, True, False, False, True]
+    assert {line["topic"]["label"] for line in made if line["sentiment"] is None} == {"unclear"}
+    assert "6 classified (4 of them could not be read)" in done.stderr
+
+
+def test_an_unsure_sentiment_is_marked(tmp_path: Path) -> None:
+    file = jsonl(tmp_path / "in.jsonl", *({"id": str(n), "text": f"text {n}"} for n in range(50)))
+    run(
+        file,
+        "--out",
+        tmp_path / "out.jsonl",
+        env={"STREAMWATCH_MODEL": "null", "STREAMWATCH_LOW_CONFIDENCE_BELOW": "0.7"},
+    )
+    made = lines(tmp_path / "out.jsonl")
+    assert {line.get("low_confidence", False) for line in made} == {True, False}
+    assert all(line.get("low_confidence", False) == (line["sentiment"]["p"] < 0.7) for line in made)
+
+
 def test_bad_lines_say_why_and_disturb_no_other(tmp_path: Path) -> None:
     file = jsonl(
         tmp_path / "in.jsonl",
@@ -48,7 +74,7 @@ def test_bad_lines_say_why_and_disturb_no_other(tmp_path: Path) -> None:
         "{not json",
         {"id": "no-text"},
         {"id": "number", "text": 7},
-        {"id": "blank", "text": " \u200b "},
+        {"id": "blank", "text": " \t "},
         "[1]",
         {"id": "last", "text": "fine too"},
     )

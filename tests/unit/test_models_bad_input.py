@@ -102,6 +102,8 @@ def test_an_own_base_without_a_tokenizers_hash_must_have_the_pinned_vocabulary(m
         ("heads.1.domains", ["a", "b", "c"], "domains"),
         ("heads.1.domains", ["a"], "no domains or two"),
         ("heads.1.norm", "exec", "norm empty or adn"),
+        ("scripts", ["Latin", "Klingon"], "no scripts of Unicode: Latin, Klingon"),
+        ("scripts", [], "no scripts of Unicode: none named"),
         ("base.sha256", "../..", "base.sha256"),
         ("base", {"name": "x"}, "sha256"),
         ("adapter.sha256", "0" * 64, "its manifest says 00000000"),

@@ -228,6 +228,71 @@ def test_copies_of_a_text_are_duplicates_with_the_same_prediction() -> None:
     asyncio.run(check())
 
 
+def test_what_the_engine_cannot_read_is_classified_without_it() -> None:
+    asked: list[str] = []
+
+    class Listening(NullEngine):
+        def prepare(self, texts: Sequence[str]) -> list[NullRow | RejectError]:
+            asked.extend(texts)
+            return super().prepare(texts)
+
+    texts = ("@jo https://t.co/x", "up", "RT @jo: @desk https://t.co/y", "今天涨停了", "\u200b", "今天涨停了")
+
+    def some(offset: int) -> bytes:
+        given = {"sentiment": "negative"} if offset == 5 else {}
+        return encode({"id": f"d{offset}", "text": texts[offset], "published_at": "2023-11-14T22:13:20Z"} | given)
+
+    async def check() -> None:
+        async with Desk(engine=Listening(), drift_random_rate=1, drift_uncertain_rate=1) as desk:
+            run = desk.pipeline.begin("social", 0, committed=0)
+            await desk.take(run, range(6), some)
+            await until(lambda: run.committable == 6)
+            assert asked == ["up"]
+            assert [sample.source_offset for sample in desk.sender.samples] == [1]
+            assert desk.sender.letters == []
+            made = desk.sender.emitted
+            assert [(r.outcome, r.unread) for r in made] == [
+                ("classified", "nothing_left"), ("classified", ""), ("duplicate", "nothing_left"),
+                ("classified", "other_script"), ("classified", "nothing_left"), ("duplicate", "other_script"),
+            ]  # fmt: skip
+            assert [r.counted_sentiment for r in made if r.unread] == ["", "", "", "", "negative"]
+            assert {r.counted_topic for r in made if r.unread} == {"unclear"}
+            assert {r.prediction.model for r in made if r.prediction} == {"null"}
+
+    asyncio.run(check())
+
+
+def test_an_engine_of_other_scripts_is_asked_for_texts_in_them() -> None:
+    class Chinese(NullEngine):
+        scripts = ("Latin", "Han")
+
+    def chinese(offset: int) -> bytes:
+        return encode({"id": f"d{offset}", "text": "今天涨停了", "published_at": "2023-11-14T22:13:20Z"})
+
+    async def check() -> None:
+        async with Desk(engine=Chinese()) as desk:
+            run = desk.pipeline.begin("social", 0, committed=0)
+            await desk.take(run, [0], chinese)
+            await until(lambda: run.committable == 1)
+            assert (desk.sender.emitted[0].unread, desk.sender.emitted[0].counted_sentiment != "") == ("", True)
+
+    asyncio.run(check())
+
+
+def test_an_unsure_sentiment_is_marked_and_counted_all_the_same() -> None:
+    async def check() -> None:
+        async with Desk(low_confidence_below=0.7) as desk:
+            run = desk.pipeline.begin("social", 0, committed=0)
+            await desk.take(run, range(40))
+            await until(lambda: run.committable == 40)
+            said = [r.prediction for r in desk.sender.emitted if r.prediction]
+            assert {p.low_confidence for p in said} == {True, False}
+            assert all(p.sentiment and p.low_confidence == (p.sentiment.p < 0.7) for p in said)
+            assert all(r.counted_sentiment for r in desk.sender.emitted)
+
+    asyncio.run(check())
+
+
 def test_markers_pass_in_their_place_and_are_no_documents() -> None:
     async def check() -> None:
         async with Desk() as desk:

@@ -125,7 +125,7 @@ def test_a_model_reads_the_scripts_that_it_was_trained_on() -> None:
 
 @pytest.mark.parametrize("scripts", [("Klingonese",), ("Latin", ""), ("Latin}]",), ()])
 def test_a_script_that_unicode_does_not_have_is_said(scripts: tuple[str, ...]) -> None:
-    with pytest.raises(ValueError, match="no script of Unicode"):
+    with pytest.raises(ValueError, match="no scripts of Unicode"):
         unread_reason("é", scripts)
 
 
