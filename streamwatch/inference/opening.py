@@ -11,7 +11,9 @@ from pathlib import Path
 import msgspec
 
 from streamwatch.config import Settings
-from streamwatch.errors import ModelError
+from streamwatch.errors import FatalError, ModelError
+from streamwatch.inference.backends.composite import TASKS, CompositeEngine, joined_name
+from streamwatch.inference.backends.opening import Chosen, chosen_classifiers, open_backend, version_of
 from streamwatch.inference.engine import Engine, NullEngine
 from streamwatch.models.base import locate_base
 from streamwatch.models.manifest import Manifest, checked_adapter, read_manifest
@@ -19,12 +21,13 @@ from streamwatch.models.registry import promoted
 
 SHIPPED = Path(__file__).parent.parent / "models" / "shipped"
 """The folder of the adapter that comes with the package."""
-TASKS = ("sentiment", "topic")
-"""What every engine says of a text; a model may have more heads."""
 
 
 class ModelDescription(msgspec.Struct, frozen=True):
-    """What the settings would open. `problem` is empty, or one line that says what to do."""
+    """What the settings would open. `problem` is empty, or one line that says what to do.
+
+    `adapter` and `base` are folders, empty where classifiers answer all tasks.
+    """
 
     model: str
     adapter: str = ""
@@ -46,7 +49,9 @@ class Located(msgspec.Struct, frozen=True):
 
 
 def open_engine(settings: Settings) -> Engine:
-    """The engine of `settings.model`: `default`, `null`, or a folder with a manifest. Raises `ModelError`.
+    """The engine of `settings.model`: `default`, `null`, or a folder with a manifest. Raises `FatalError`.
+
+    Tasks that the settings give to other classifiers are answered by these.
 
     >>> from streamwatch.config import load
     >>> open_engine(load(model="null")).model
@@ -54,7 +59,11 @@ def open_engine(settings: Settings) -> Engine:
     """
     if settings.model == "null":
         return NullEngine()
-    return open_located(locate(settings), settings)
+    chosen = chosen_classifiers(settings)
+    found = None if set(chosen) >= set(TASKS) else locate(settings)
+    if found and not chosen:
+        return open_located(found, settings)
+    return _open_composite(found, chosen, settings)
 
 
 def describe_model(settings: Settings) -> ModelDescription:
@@ -67,10 +76,14 @@ def describe_model(settings: Settings) -> ModelDescription:
     if settings.model == "null":
         return ModelDescription("null")
     try:
-        found = locate(settings)
-    except ModelError as error:
+        chosen = chosen_classifiers(settings)
+        found = None if set(chosen) >= set(TASKS) else locate(settings)
+        names = {task: version_of(task, classifier) for task, classifier in chosen.items()}
+    except FatalError as error:
         return ModelDescription(settings.model, problem=str(error))
-    return ModelDescription(found.name, str(found.folder), str(found.base))
+    if found is None:
+        return ModelDescription(joined_name(names))
+    return ModelDescription(joined_name(names, found.name), str(found.folder), str(found.base))
 
 
 def adapter_folder(settings: Settings) -> Path:
@@ -112,3 +125,12 @@ def open_located(found: Located, settings: Settings) -> Engine:
     if reader.n_vocabulary > len(network.encoder.get_parameter("embeddings.word_embeddings.weight")):
         raise ModelError(f"{found.base}: the tokenizer has more words than the encoder: use the original files")
     return EncoderEngine(network, reader, manifest, place(settings.device), settings.batch_tokens)
+
+
+def _open_composite(found: Located | None, chosen: dict[str, Chosen], settings: Settings) -> Engine:
+    """A model of ours, where one is needed, joined with the classifiers."""
+    from streamwatch.inference.numeric import place
+
+    device = place(settings.device).device
+    backends = {task: open_backend(task, classifier, device) for task, classifier in chosen.items()}
+    return CompositeEngine(open_located(found, settings) if found else None, backends)
