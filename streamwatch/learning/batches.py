@@ -7,6 +7,9 @@ shuffled pool of some batches is sorted, cut, and the batches shuffled again.
 import random
 from collections.abc import Sequence
 
+import torch
+from torch import Tensor
+
 POOL_BATCHES = 50
 """Batches sorted together: on the recipe padding falls from 57 % to 6 %, and an epoch still mixes all sources in every pool."""
 
@@ -31,3 +34,18 @@ def epoch_batches(lengths: Sequence[int], batch_size: int, seed: int, epoch: int
 
 def _cut(items: list[int], size: int) -> list[list[int]]:
     return [items[i : i + size] for i in range(0, len(items), size)]
+
+
+def padded(rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+    """Ids and 0/1 mask `(n, t)` int64 of token rows, t the longest rounded up to a multiple of 8.
+
+    >>> padded([[5], [6, 7]])[1].tolist()
+    [[1, 0, 0, 0, 0, 0, 0, 0], [1, 1, 0, 0, 0, 0, 0, 0]]
+    """
+    width = -(-max(map(len, rows)) // 8) * 8
+    ids = torch.zeros(len(rows), width, dtype=torch.long)
+    mask = torch.zeros(len(rows), width, dtype=torch.long)
+    for row, tokens in enumerate(rows):
+        ids[row, : len(tokens)] = torch.tensor(tokens)
+        mask[row, : len(tokens)] = 1
+    return ids, mask

@@ -1,77 +1,90 @@
-"""Measuring a network on held-out examples: logits once, then temperatures and metrics from them."""
+"""Measuring a network: pooled states once, then what the heads say of them, temperatures and metrics."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.special import softmax
+from torch import Tensor
 
-from streamwatch.learning.calibration import fit_temperature
+from streamwatch.inference.numeric import cpu_multiplies_bf16
+from streamwatch.learning.batches import padded
+from streamwatch.learning.datasets.entry import DataSet
+from streamwatch.learning.material import TokenisedExample, label_indices
 from streamwatch.learning.metrics import accuracy, macro_f1, recall
-from streamwatch.learning.recipe import LABELS, Task
 from streamwatch.learning.reliability import expected_calibration_error
-from streamwatch.learning.trainer import TokenisedExample, padded
-from streamwatch.models.manifest import SetMetrics
+from streamwatch.models.manifest import HeadEntry, SetMetrics
 from streamwatch.models.network import Network
 
 EVALUATION_BATCH = 64
 
 
 class Measured(msgspec.Struct, frozen=True):
-    """Logits and labels of the held-out examples of one source: `(n, k)` and `(n,)`."""
+    """Logits and labels of the examples of one source: `(n, k)` and `(n,)`."""
 
-    task: Task
+    task: str
     source: str
     logits: NDArray[np.float64]
     labels: NDArray[np.int64]
 
 
 @torch.inference_mode()
-def measure(
-    network: Network, examples: Sequence[TokenisedExample], progress: Callable[[int, int], None]
-) -> list[Measured]:
-    """Run the network over `examples`; one `Measured` for each source."""
+def pooled_states(
+    network: Network, rows: Sequence[Sequence[int]], progress: Callable[[int, int], None], *, quick: bool = False
+) -> Tensor:
+    """The pooled states `(n, width)` of token rows; `quick` computes in bfloat16 where the CPU multiplies it."""
     network.eval()
-    logits: dict[int, NDArray[np.float64]] = {}
-    order = sorted(range(len(examples)), key=lambda i: len(examples[i].ids))
+    order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
+    states: list[Tensor] = []
     for start in range(0, len(order), EVALUATION_BATCH):
         batch = order[start : start + EVALUATION_BATCH]
-        heads = network(*padded([examples[i].ids for i in batch]))
-        for row, i in enumerate(batch):
-            logits[i] = heads[examples[i].example.task][row].double().numpy()
-        progress(len(logits), len(examples))
-    return _by_source(examples, logits)
+        with torch.autocast("cpu", torch.bfloat16, enabled=quick and cpu_multiplies_bf16()):
+            states.append(network.pooled(*padded([rows[i] for i in batch])))
+        progress(min(start + EVALUATION_BATCH, len(order)), len(order))
+    places = torch.tensor(order).argsort()
+    return torch.cat(states)[places]
 
 
-def _by_source(examples: Sequence[TokenisedExample], logits: dict[int, NDArray[np.float64]]) -> list[Measured]:
-    sources: dict[tuple[Task, str], list[int]] = {}
-    for i, tokenised in enumerate(examples):
-        sources.setdefault((tokenised.example.task, tokenised.example.source), []).append(i)
-    return [
-        Measured(task, source, np.stack([logits[i] for i in rows]), np.array([examples[i].example.label for i in rows]))
-        for (task, source), rows in sources.items()
-    ]
+@torch.inference_mode()
+def measured(
+    network: Network,
+    pooled: Tensor,
+    examples: Sequence[TokenisedExample],
+    heads: Sequence[HeadEntry],
+    entries: Mapping[str, DataSet],
+) -> list[Measured]:
+    """What the heads say of the examples with these pooled states; one `Measured` for each source."""
+    network.eval()
+    logits = {name: said.double().numpy() for name, said in network.says(pooled).items()}
+    sources: dict[str, list[int]] = {}
+    for i, row in enumerate(examples):
+        sources.setdefault(row.example.source, []).append(i)
+    by_name = {head.name: head for head in heads}
+    return [_of_source(entries[source], by_name, logits, examples, rows) for source, rows in sources.items()]
 
 
-def temperatures(measured: Sequence[Measured]) -> dict[str, float]:
-    """One temperature a head, fitted on all held-out examples of its task."""
-    return {task: _temperature(measured, task) for task in LABELS}
+def _of_source(
+    entry: DataSet,
+    heads: Mapping[str, HeadEntry],
+    logits: Mapping[str, NDArray[np.float64]],
+    examples: Sequence[TokenisedExample],
+    rows: Sequence[int],
+) -> Measured:
+    places = np.array(label_indices(entry, heads[entry.task]))
+    labels = places[[examples[i].example.label for i in rows]]
+    return Measured(entry.task, entry.name, logits[entry.task][list(rows)], labels)
 
 
-def _temperature(measured: Sequence[Measured], task: Task) -> float:
-    parts = [m for m in measured if m.task == task]
-    if not parts:
-        return 1.0
-    return fit_temperature(np.concatenate([m.logits for m in parts]), np.concatenate([m.labels for m in parts]))
+def score(parts: Sequence[Measured]) -> float:
+    """The mean macro-F1 over the sources: what the dev part judges by."""
+    return float(np.mean([macro_f1(m.labels, m.logits.argmax(1), m.logits.shape[1]) for m in parts]))
 
 
-def metrics(measured: Measured, heat: dict[str, float]) -> SetMetrics:
+def metrics(part: Measured, head: HeadEntry) -> SetMetrics:
     """The metrics of one source with calibrated probabilities."""
-    names = LABELS[measured.task]
-    p = softmax(measured.logits / heat[measured.task], axis=1)
-    return set_metrics(p, measured.labels, names)
+    return set_metrics(softmax(part.logits / head.temperature, axis=1), part.labels, head.labels)
 
 
 def set_metrics(p: NDArray[np.float64], labels: NDArray[np.int64], names: Sequence[str]) -> SetMetrics:

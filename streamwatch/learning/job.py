@@ -1,144 +1,164 @@
-"""The training job: a data folder in, an adapter folder out.
+"""The training job: a request in, a model's folder out.
 
-Read and split the recipe's files, train (or go on training), round to float16 as the file will hold it, fit the
-temperatures and measure on the held-out texts, and write adapter and manifest.
+Read and divide the data, hear the teachers, train (or go on training), write the weights as small as they ship, and measure
+what was written: temperatures on the dev part, metrics on the reported one, by which nothing was chosen.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
-from typing import Protocol
 
 import msgspec
 import torch
+from torch import Tensor
 
-from streamwatch.inference.engine import TOPICS
+from streamwatch.errors import ConfigError
+from streamwatch.learning.calibration import calibrated
 from streamwatch.learning.checkpoint import CHECKPOINT_FILE
-from streamwatch.learning.evaluation import Measured, measure, metrics, temperatures
-from streamwatch.learning.recipe import Example, Source, read_recipe, read_source
-from streamwatch.learning.split import held_out
-from streamwatch.learning.trainer import Plan, TokenisedExample, Trainer
-from streamwatch.models.adapter import adapter_weights, lora_network, shapes, start_from, trained, write_adapter
-from streamwatch.models.base import BASE
-from streamwatch.models.manifest import DataFile, HeadEntry, Lora, Manifest, file_sha256, write_manifest
+from streamwatch.learning.evaluation import measured, metrics, pooled_states, score
+from streamwatch.learning.journal import Journal
+from streamwatch.learning.material import Material, Watcher, read_material
+from streamwatch.learning.methods.choose import network_to_train
+from streamwatch.learning.objectives.targets import targets
+from streamwatch.learning.objectives.total import Objective
+from streamwatch.learning.request import Request, check, command_line
+from streamwatch.learning.teachers import teach
+from streamwatch.learning.trainer import Lesson, Trainer
+from streamwatch.learning.written import Written, write_weights
+from streamwatch.models.adapter import head_weights, load_network, read_adapter, write_adapter
+from streamwatch.models.base import BASE, locate_base
+from streamwatch.models.manifest import Manifest, read_manifest, write_manifest
 from streamwatch.models.network import Network
 from streamwatch.models.tokens import TokenReader
-from streamwatch.records import SENTIMENTS
-
-HEADS = (HeadEntry("sentiment", SENTIMENTS), HeadEntry("topic", TOPICS))
-COMMAND_OPTIONS = ("epochs", "max_minutes", "seed", "learning_rate", "batch_size", "max_tokens")
 
 
-class Watcher(Protocol):
-    """Hears how the job goes: a stage's name, what is done, of how much, and a remark (the loss)."""
+def train_adapter(
+    request: Request, watch: Watcher, journal: Journal | None = None, stopping: Callable[[], bool] = lambda: False
+) -> Manifest:
+    """Train what `request` asks for, write it to its folder and give its manifest.
 
-    def __call__(self, stage: str, done: int, total: int, remark: str = "") -> None:
-        """Called often; must be quick."""
-        ...
-
-
-class Material(msgspec.Struct, frozen=True):
-    """What a run learns from and is measured on."""
-
-    train: list[TokenisedExample]
-    validation: list[TokenisedExample]
-    files: tuple[DataFile, ...]
-
-
-def train_adapter(data: Path, out: Path, base: Path, plan: Plan, watch: Watcher, start: Path | None = None) -> Manifest:
-    """Train an adapter on the files of `data` over the encoder in `base`; write it to `out` and give its manifest.
-
-    Begins with the weights of the adapter in `start`, if given, and goes on from the checkpoint in `out` if there is one
-    of the same run. Raises `ConfigError` on bad data.
+    Goes on from the checkpoint in that folder if there is one of the same run. Raises `ConfigError` on bad data,
+    `ModelError` on a bad teacher or start, `KeyboardInterrupt` after a checkpoint when `stopping` says so.
     """
-    torch.manual_seed(plan.seed)
-    lora = Lora()
-    material = read_material(data, TokenReader(base, plan.max_tokens), watch)
-    network = lora_network(base, lora, shapes(HEADS))
-    parent = start_from(network, start) if start else ""
-    out.mkdir(parents=True, exist_ok=True)
-    trainer = Trainer(network, material.train, plan, out, _run_name(plan, parent, material.files))
+    check(request)
+    plan, material = request.plan, _material(request, watch)
+    if request.release:
+        _check_files(request, material)
+    network = network_to_train(request.base, material.heads, plan, request.start)
+    request.out.mkdir(parents=True, exist_ok=True)
+    lesson = _lesson(request, material, watch)
+    trainer = Trainer(
+        network, lesson, plan, request.out, _run_name(request, material), _judge(network, material), journal, stopping
+    )
     trainer.fit(lambda done, total, loss: watch("train", done, total, f"step {done}, loss {loss:.3f}"))
-    round_to_half(network)
-    measured = measure(network, material.validation, lambda done, total: watch("measure", done, total, f"{done} texts"))
-    manifest = _write(out, network, lora, plan, parent, material.files, measured)
-    (out / CHECKPOINT_FILE).unlink(missing_ok=True)
+    manifest = _write(request, material, network, watch)
+    (request.out / CHECKPOINT_FILE).unlink(missing_ok=True)
     return manifest
 
 
-def read_material(folder: Path, reader: TokenReader, watch: Watcher) -> Material:
-    """All examples of the recipe, tokenised; the held-out ones apart, the others repeated as the recipe says."""
-    train: list[TokenisedExample] = []
-    validation: list[TokenisedExample] = []
-    files: list[DataFile] = []
-    recipe = read_recipe(folder)
-    for number, source in enumerate(recipe, start=1):
-        learned, kept = _split(_tokenised(read_source(folder, source), reader))
-        train += learned * source.repeat
-        validation += kept
-        files.append(_data_file(folder, source, len(learned), len(kept)))
-        watch("read", number, len(recipe), source.name)
-    return Material(train, validation, tuple(files))
+def _material(request: Request, watch: Watcher) -> Material:
+    plan = request.plan
+    reader = TokenReader(request.base, plan.max_tokens, plan.tail_tokens)
+    return read_material(request.data, request.entries, reader, watch, dev_share=plan.dev_share, norm=plan.norm)
 
 
-def _tokenised(examples: Sequence[Example], reader: TokenReader) -> list[TokenisedExample]:
-    rows = reader.read([example.text for example in examples])
-    return [TokenisedExample(example, ids) for example, ids in zip(examples, rows, strict=True)]
+def _check_files(request: Request, material: Material) -> None:
+    """What ships learned from files that somebody looked at, and no others. Raises `ConfigError`."""
+    for entry, file in zip(request.entries, material.files, strict=True):
+        if entry.sha256 != file.sha256:
+            raise ConfigError(f"{file.file} is not the file that {entry.name} means (SHA-256 {file.sha256[:8]}…)")
 
 
-def _split(examples: Sequence[TokenisedExample]) -> tuple[list[TokenisedExample], list[TokenisedExample]]:
-    sides: tuple[list[TokenisedExample], list[TokenisedExample]] = ([], [])
-    for tokenised in examples:
-        sides[held_out(tokenised.example.text)].append(tokenised)
-    return sides
+def _lesson(request: Request, material: Material, watch: Watcher) -> Lesson:
+    plan = request.plan
+    examples = [row.example for row in material.train]
+    asked = targets(examples, material.entries, material.heads, plan.unclear_weight)
+    if request.teachers:
+        asked.teacher = teach(
+            request.teachers, request.base, examples, material.entries, material.heads,
+            lambda done, total: watch("teach", done, total, f"{done} texts"),
+        )  # fmt: skip
+    objective = Objective(material.heads, plan.smoothing, plan.distil_weight, plan.distil_temperature)
+    return Lesson([row.ids for row in material.train], asked, objective)
 
 
-def _data_file(folder: Path, source: Source, n_train: int, n_validation: int) -> DataFile:
-    return DataFile(source.name, source.file, file_sha256(folder / source.file), n_train, n_validation)
+def _judge(network: Network, material: Material) -> Callable[[], float] | None:
+    """The score on the dev part; None when it is empty."""
+    if not material.dev:
+        return None
+
+    def judge() -> float:
+        pooled = pooled_states(network, [row.ids for row in material.dev], lambda *_: None, quick=True)
+        return score(measured(network, pooled, material.dev, material.heads, material.entries))
+
+    return judge
 
 
-def _run_name(plan: Plan, parent: str, files: tuple[DataFile, ...]) -> str:
+def _run_name(request: Request, material: Material) -> str:
     """A hash of everything that makes two runs the same."""
-    return sha256(msgspec.json.encode([plan, parent, files, BASE])).hexdigest()
+    parts = [request.plan, list(request.entries), _parent(request), _teacher_hashes(request), material.files, BASE]
+    return sha256(msgspec.json.encode(parts)).hexdigest()
+
+
+def _parent(request: Request) -> str:
+    return read_manifest(request.start).adapter.sha256 if request.start else ""
+
+
+def _teacher_hashes(request: Request) -> list[str]:
+    return [f"{t.domain}:{read_manifest(t.folder).adapter.sha256[:16]}" for t in request.teachers]
+
+
+def _write(request: Request, material: Material, network: Network, watch: Watcher) -> Manifest:
+    """Write the weights, load what was written, calibrate and measure that."""
+    written = write_weights(network, request.base, request.out, request.plan)
+    manifest = _manifest(request, material, written)
+    loaded = load_network(locate_base_of(request, manifest), request.out, manifest)
+    rows = [*material.dev, *material.report]
+    pooled = pooled_states(loaded, [r.ids for r in rows], lambda done, n: watch("measure", done, n, f"{done} texts"))
+    heads = calibrated(loaded, pooled[: len(material.dev)], material.dev, material.heads, material.entries)
+    adapter = write_adapter(request.out, _with_heads(request.out, manifest, loaded))
+    manifest = msgspec.structs.replace(manifest, heads=heads, adapter=adapter)
+    manifest = _measured(manifest, request.out, loaded, pooled[len(material.dev) :], material)
+    write_manifest(request.out, manifest)
+    return manifest
+
+
+def locate_base_of(request: Request, manifest: Manifest) -> Path:
+    """The encoder under a model that was just written."""
+    return locate_base(request.out, manifest.base) if manifest.base.folder else request.base
+
+
+def _with_heads(folder: Path, manifest: Manifest, network: Network) -> dict[str, Tensor]:
+    """The adapter's weights with the heads as they are now."""
+    return {name: t.half() for name, t in read_adapter(folder, manifest).items()} | head_weights(network)
 
 
 @torch.no_grad()
-def round_to_half(network: Network) -> None:
-    """Round the trained parameters to what float16 can hold, so that the file's numbers are the measured ones."""
-    for parameter in trained(network).values():
-        parameter.copy_(parameter.half().float())
+def _measured(manifest: Manifest, folder: Path, network: Network, pooled: Tensor, material: Material) -> Manifest:
+    """`manifest` with the metrics of the reported part, by the heads as the file holds them."""
+    weights = read_adapter(folder, manifest)
+    heads = {name.removeprefix("heads."): t for name, t in weights.items() if name.startswith("heads.")}
+    network.heads.load_state_dict(heads)
+    parts = measured(network, pooled, material.report, material.heads, material.entries) if material.report else []
+    found = {f"{part.task}/{part.source}": metrics(part, manifest.head(part.task)) for part in parts}
+    return msgspec.structs.replace(manifest, metrics=found)
 
 
-def _write(
-    out: Path,
-    network: Network,
-    lora: Lora,
-    plan: Plan,
-    parent: str,
-    files: tuple[DataFile, ...],
-    measured: Sequence[Measured],
-) -> Manifest:
-    heat = temperatures(measured)
-    manifest = Manifest(
-        base=BASE,
-        adapter=write_adapter(out, adapter_weights(network)),
-        lora=lora,
+def _manifest(request: Request, material: Material, written: Written) -> Manifest:
+    plan = request.plan
+    hyperparameters: dict[str, float | int | str] = msgspec.to_builtins(plan)
+    hyperparameters |= {"learning_rate": plan.rate, "teachers": " ".join(_teacher_hashes(request))}
+    return Manifest(
+        base=written.base,
+        adapter=written.adapter,
+        lora=written.lora,
+        heads=material.heads,
         max_tokens=plan.max_tokens,
-        heads=tuple(msgspec.structs.replace(head, temperature=heat[head.name]) for head in HEADS),
+        tail_tokens=plan.tail_tokens,
         seed=plan.seed,
-        command=_command(plan, parent),
-        hyperparameters=msgspec.to_builtins(plan),
-        parent=parent,
-        data=files,
-        metrics={f"{m.task}/{m.source}": metrics(m, heat) for m in measured},
+        command=command_line(request),
+        hyperparameters=hyperparameters,
+        data=material.files,
+        metrics={},
+        parent=_parent(request),
     )
-    write_manifest(out, manifest)
-    return manifest
-
-
-def _command(plan: Plan, parent: str) -> str:
-    """The command line that asks for `plan`."""
-    options = msgspec.to_builtins(plan)
-    given = {name: value for name, value in options.items() if name in COMMAND_OPTIONS}
-    places = "--data DIR --out DIR" + (" --start DIR" if parent else "")
-    return f"streamwatch train {places}" + "".join(f" --{n.replace('_', '-')} {v}" for n, v in given.items())

@@ -1,7 +1,8 @@
-"""Adapters on disk: LoRA matrices and heads in one safetensors file, merged into the encoder when they are loaded.
+"""Adapters on disk: the change of an encoder and the heads in one safetensors file, merged when they are loaded.
 
-The file holds `lora.<layer>.A` (r × in) and `.B` (out × r) where the base is adapted, and `heads.<name>.*`, in float16:
-half the bytes, and metrics are computed from the rounded numbers, so what the manifest says is true of the file.
+The file holds `lora.<layer>.A` (r × in) and `.B` (out × r) where a matrix of the base is changed, `delta.<parameter>`
+where a vector is (biases, layer norms), and `heads.<name>.*`, in float16: half the bytes, and metrics are computed from the
+rounded numbers, so what the manifest says is true of the file. Each matrix may have a rank of its own, the manifest's at most.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,7 +22,6 @@ from streamwatch.models.manifest import (
     Manifest,
     checked_adapter,
     file_sha256,
-    read_manifest,
 )
 from streamwatch.models.network import Network, load_encoder, read_tensors
 
@@ -35,52 +35,14 @@ def shapes(heads: Sequence[HeadEntry]) -> tuple[HeadShape, ...]:
     return tuple(HeadShape(head.name, head.labels, head.domains, head.norm) for head in heads)
 
 
-def lora_network(base: Path, lora: Lora, heads: Sequence[HeadShape], dropout: float = 0.0) -> Network:
-    """A network to train: the encoder frozen, LoRA matrices (peft) and heads free. `dropout` is the encoder's."""
-    from peft import LoraConfig, get_peft_model
-
-    encoder = load_encoder(base, dropout)
-    config = LoraConfig(r=lora.r, lora_alpha=lora.alpha, target_modules=list(lora.targets), lora_dropout=0.0)
-    return Network(get_peft_model(encoder, config), encoder.config.hidden_size, heads)
-
-
-def adapter_weights(network: Network) -> dict[str, Tensor]:
-    """The trained part of a `lora_network`, as an adapter file names it, float16."""
-    return {_file_name(name): p.detach().to(torch.float16).contiguous() for name, p in trained(network).items()}
+def head_weights(network: Network) -> dict[str, Tensor]:
+    """The heads as an adapter file names them, float16."""
+    return {f"heads.{name}": t.detach().half().contiguous() for name, t in network.heads.state_dict().items()}
 
 
 def trained(network: nn.Module) -> dict[str, nn.Parameter]:
     """The parameters that training may change."""
     return {name: p for name, p in network.named_parameters() if p.requires_grad}
-
-
-def start_from(network: Network, folder: Path) -> str:
-    """Put another adapter's weights into a `lora_network`, to go on from them; gives that adapter's SHA-256.
-
-    Raises `ModelError` when it cannot be read or is of another shape.
-    """
-    manifest = read_manifest(folder)
-    weights = read_adapter(folder, manifest)
-    try:
-        with torch.no_grad():
-            for name, parameter in trained(network).items():
-                parameter.copy_(weights[_file_name(name)])
-    except (KeyError, RuntimeError) as error:
-        raise ModelError(f"{folder} has another shape than this training makes: leave out --start") from error
-    return manifest.adapter.sha256
-
-
-def _file_name(name: str) -> str:
-    """The name in the adapter file of a peft parameter.
-
-    >>> _file_name("encoder.base_model.model.encoder.layer.0.output.dense.lora_A.default.weight")
-    'lora.encoder.layer.0.output.dense.A'
-    >>> _file_name("heads.topic.linear.bias")
-    'heads.topic.linear.bias'
-    """
-    for part in "AB":
-        name = name.replace(f".lora_{part}.default.weight", f".{part}")
-    return name.replace("encoder.base_model.model.", "lora.")
 
 
 def write_adapter(folder: Path, weights: Weights) -> AdapterFile:
@@ -110,6 +72,7 @@ def load_network(base: Path, folder: Path, manifest: Manifest) -> Network:
     try:
         if manifest.lora is not None:
             merge_lora(encoder, weights, manifest.lora)
+            merge_vectors(encoder, weights)
         network.heads.load_state_dict(
             {name.removeprefix("heads."): t for name, t in weights.items() if name.startswith("heads.")}
         )
@@ -126,7 +89,7 @@ def _check_fit(folder: Path, manifest: Manifest, weights: Weights, n_positions: 
             f"{folder} wants {manifest.max_tokens} tokens of a text, its base reads {n_positions}: "
             "train the adapter again"
         )
-    parts = ("heads.", "lora.") if manifest.lora is not None else ("heads.",)
+    parts = ("heads.", "lora.", "delta.") if manifest.lora is not None else ("heads.",)
     unknown = [name for name in weights if not name.startswith(parts)]
     if unknown:
         raise ModelError(f"{folder} does not fit its manifest (nothing uses {unknown[0]}): train the adapter again")
@@ -141,6 +104,18 @@ def merge_lora(encoder: nn.Module, weights: Weights, lora: Lora) -> None:
             b = weights[name.removesuffix("A") + "B"]
             weight = encoder.get_submodule(layer).weight
             assert isinstance(weight, Tensor)
-            if tuple(a.shape) != (lora.r, weight.shape[-1]) or tuple(b.shape) != (weight.shape[0], lora.r):
+            rank = min(len(a), lora.r)
+            if tuple(a.shape) != (rank, weight.shape[-1]) or tuple(b.shape) != (weight.shape[0], rank):
                 raise ValueError(f"{layer}: A {tuple(a.shape)} and B {tuple(b.shape)} on {tuple(weight.shape)}")
             weight += (lora.alpha / lora.r) * (b @ a)
+
+
+@torch.no_grad()
+def merge_vectors(encoder: nn.Module, weights: Weights) -> None:
+    """b ← b + its difference, for every bias and layer norm that the adapter names."""
+    for name, moved in weights.items():
+        if name.startswith("delta."):
+            vector = encoder.get_parameter(name.removeprefix("delta."))
+            if moved.shape != vector.shape:
+                raise ValueError(f"{name}: {tuple(moved.shape)} on {tuple(vector.shape)}")
+            vector.add_(moved)

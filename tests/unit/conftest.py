@@ -1,7 +1,6 @@
 """A small real adapter over the real encoder, trained once a session in seconds, for tests of the model's rooms."""
 
 import csv
-import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -11,24 +10,30 @@ import pytest
 NEGATIVE = ("a mess", "awful", "late again", "broken", "falling", "rude", "lost", "worse than ever")
 POSITIVE = ("great", "on time", "a joy", "rising", "friendly", "better than ever", "superb", "strong")
 NEUTRAL = ("at noon", "in Texas", "on Monday", "by train", "in the report", "at the desk", "in June", "for members")
-SUBJECTS = ("The flight is", "Shares of the company are", "My order is", "This quarter is", "Their support is")
+SUBJECTS = {
+    "customer": ("The flight is", "My order is", "Their support is"),
+    "market": ("Shares are", "This quarter is"),
+}
+COMPANIES = (
+    "Alcoa", "Boeing", "Corning", "Deere", "Ecolab", "Fastenal", "Garmin", "Hershey", "Intel", "Jabil", "Kroger", "Lennar",
+    "Mattel", "Nucor", "Oracle", "Pfizer", "Qorvo", "Ralston", "Sysco", "Target",
+)  # fmt: skip
 TOPICS = {"earnings": "reports quarterly profit", "ipo": "prices its offering", "energy and oil": "pumps crude oil"}
 
 
 @pytest.fixture(scope="session")
 def labelled_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder with a recipe of its own: 120 texts with a sentiment, 60 with a topic."""
+    """A data folder with three data sets of its own: 120 texts with a sentiment in two domains, 60 with a topic."""
     folder = tmp_path_factory.mktemp("labelled")
     moods = {"negative": NEGATIVE, "positive": POSITIVE, "neutral": NEUTRAL}
-    sentiments = [(f"{s} {word}", mood) for s in SUBJECTS for mood, words in moods.items() for word in words]
-    topics = [(f"Company {n} {phrase}", topic) for n in range(20) for topic, phrase in TOPICS.items()]
-    _write_csv(folder / "mood.csv", sentiments)
-    _write_csv(folder / "topic.csv", topics)
-    recipe = [
-        {"name": "mood", "file": "mood.csv", "task": "sentiment", "balance": 0.5},
-        {"name": "topic", "file": "topic.csv", "task": "topic", "repeat": 2},
-    ]
-    (folder / "recipe.json").write_text(json.dumps(recipe))
+    for domain, subjects in SUBJECTS.items():
+        rows = [(f"{s} {word}", mood) for s in subjects for mood, words in moods.items() for word in words]
+        _write_csv(folder / f"{domain}.csv", rows)
+        entry = f"name: {domain}\nfile: {domain}.csv\ntask: sentiment\ndomain: {domain}\nbalance: 0.5\n"
+        (folder / f"{domain}.yml").write_text(entry)
+    topics = [(f"{name} {phrase}", topic) for name in COMPANIES for topic, phrase in TOPICS.items()]
+    _write_csv(folder / "topics.csv", topics)
+    (folder / "topics.yml").write_text("name: topics\nfile: topics.csv\ntask: topic\ndomain: market\nrepeat: 2\n")
     return folder
 
 
@@ -47,13 +52,23 @@ def base_folder() -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_adapter(tmp_path_factory: pytest.TempPathFactory, labelled_folder: Path, base_folder: Path) -> Path:
-    """An adapter folder after eight steps of training."""
+    """A model's folder after some steps of training: sentiment with two readings, topics with `unclear`."""
     from streamwatch.learning.job import train_adapter
-    from streamwatch.learning.trainer import Plan
 
     folder = tmp_path_factory.mktemp("adapter")
-    train_adapter(labelled_folder, folder, base_folder, Plan(epochs=0.5, batch_size=16, max_tokens=48), ignore)
+    train_adapter(tiny_request(labelled_folder, folder, base_folder), ignore)
     return folder
+
+
+def tiny_request(data: Path, out: Path, base: Path, **changes: Any) -> Any:
+    """A request for a model of a few steps on the data sets of `labelled_folder`, with changes to its plan."""
+    from streamwatch.learning.datasets.catalogue import find
+    from streamwatch.learning.plan import Plan
+    from streamwatch.learning.request import Request
+
+    settings = {"method": "lora", "rank": 4, "epochs": 0.5, "batch_size": 16, "max_tokens": 48, "tail_tokens": 8}
+    entries = [find(str(data / f"{name}.yml")) for name in ("customer", "market", "topics")]
+    return Request(data=data, out=out, base=base, entries=entries, plan=Plan(**settings | changes))
 
 
 @pytest.fixture(scope="session")

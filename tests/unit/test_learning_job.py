@@ -1,26 +1,34 @@
-"""Training: it learns, each head from its own labels only, and a killed run goes on as if nothing had happened."""
+"""Training: it learns, a killed run goes on as if nothing had happened, and the file holds what was measured."""
 
+import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import torch
 from click.testing import CliRunner
 
-from streamwatch.commands.train import train
-from streamwatch.config import load
+from streamwatch.commands.train import PLAN_OPTIONS, train
 from streamwatch.errors import ConfigError
-from streamwatch.inference import open_engine
 from streamwatch.learning import trainer
 from streamwatch.learning.checkpoint import CHECKPOINT_FILE
+from streamwatch.learning.datasets import catalogue
 from streamwatch.learning.job import train_adapter
-from streamwatch.learning.recipe import Example
-from streamwatch.learning.trainer import Plan, multitask_loss
-from streamwatch.models.adapter import read_adapter
+from streamwatch.learning.plan import Plan
+from streamwatch.learning.request import Request, command_line
+from streamwatch.learning.teachers import Teacher
+from streamwatch.models.adapter import load_network, read_adapter
+from streamwatch.models.base import locate_base
 from streamwatch.models.manifest import read_manifest
-from streamwatch.records import SENTIMENTS, Prediction
+from streamwatch.models.tokens import TokenReader
+from streamwatch.records import SENTIMENTS
 
-PLAN = Plan(epochs=0.5, batch_size=16, max_tokens=48)
+SETTINGS = {"method": "lora", "rank": 4, "epochs": 0.5, "batch_size": 16, "max_tokens": 48, "tail_tokens": 8}
 
 
 class KilledError(Exception):
@@ -39,37 +47,43 @@ def ignore(*_: Any) -> None:
     """Hears of progress and says nothing."""
 
 
-def test_the_adapter_opens_and_its_manifest_is_complete(tiny_adapter: Path) -> None:
-    [made] = open_engine(load(model=str(tiny_adapter), device="cpu")).classify(["The flight is late again"])
-    assert isinstance(made, Prediction)
+def request(data: Path, out: Path, base: Path, **changes: Any) -> Request:
+    entries = [catalogue.find(str(data / f"{name}.yml")) for name in ("customer", "market", "topics")]
+    return Request(data=data, out=out, base=base, entries=entries, plan=Plan(**SETTINGS | changes))
+
+
+def test_the_manifest_is_complete(tiny_adapter: Path) -> None:
     manifest = read_manifest(tiny_adapter)
-    assert set(manifest.metrics) == {"sentiment/mood", "topic/topic"}
-    assert set(manifest.metrics["sentiment/mood"].recall) == set(SENTIMENTS)
-    assert [file.source for file in manifest.data] == ["mood", "topic"]
+    assert set(manifest.metrics) == {"sentiment/customer", "sentiment/market", "topic/topics"}
+    assert set(manifest.metrics["sentiment/market"].recall) == set(SENTIMENTS)
+    assert [file.source for file in manifest.data] == ["customer", "market", "topics"]
+    assert all(file.n_train > 5 for file in manifest.data)
     assert str(tiny_adapter.parent) not in (tiny_adapter / "manifest.json").read_text()
     assert "--epochs 0.5" in manifest.command
+    assert manifest.head("sentiment").domains == ("market", "customer")
+    assert manifest.head("topic").outside == manifest.head("topic").labels[-1] == "unclear"
 
 
-def test_nothing_but_the_adapter_is_left_and_others_may_read_it(tiny_adapter: Path) -> None:
+def test_nothing_but_the_model_is_left_and_others_may_read_it(tiny_adapter: Path) -> None:
     assert sorted(path.name for path in tiny_adapter.iterdir()) == ["adapter.safetensors", "manifest.json"]
     assert all(path.stat().st_mode & 0o044 for path in tiny_adapter.iterdir())
 
 
+@pytest.mark.parametrize("more", [{}, {"method": "full", "average": 0.9, "evaluations": 8.0}], ids=["lora", "full"])
 def test_a_killed_run_ends_with_the_same_bits(
-    tiny_adapter: Path, labelled_folder: Path, base_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    labelled_folder: Path, base_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: dict[str, Any]
 ) -> None:
+    whole = train_adapter(request(labelled_folder, tmp_path / "whole", base_folder, **more), ignore)
     monkeypatch.setattr(trainer, "CHECKPOINT_EVERY_S", 0.0)
+    killed = request(labelled_folder, tmp_path / "killed", base_folder, **more)
     with pytest.raises(KilledError):
-        train_adapter(labelled_folder, tmp_path, base_folder, PLAN, killed_after(3))
-    assert (tmp_path / CHECKPOINT_FILE).exists()
+        train_adapter(killed, killed_after(3))
+    assert (killed.out / CHECKPOINT_FILE).exists()
     seen: list[int] = []
-    resumed = train_adapter(
-        labelled_folder, tmp_path, base_folder, PLAN,
-        lambda stage, done, total, remark="": seen.append(done) if stage == "train" else None,
-    )  # fmt: skip
+    resumed = train_adapter(killed, lambda stage, done, *_: seen.append(done) if stage == "train" else None)
     assert seen[0] == 3  # the third step was not yet saved when the signal came
-    assert resumed.adapter.sha256 == read_manifest(tiny_adapter).adapter.sha256
-    assert not (tmp_path / CHECKPOINT_FILE).exists()
+    assert resumed.adapter.sha256 == whole.adapter.sha256
+    assert not (killed.out / CHECKPOINT_FILE).exists()
 
 
 def test_a_checkpoint_of_another_run_is_refused(
@@ -77,60 +91,158 @@ def test_a_checkpoint_of_another_run_is_refused(
 ) -> None:
     monkeypatch.setattr(trainer, "CHECKPOINT_EVERY_S", 0.0)
     with pytest.raises(KilledError):
-        train_adapter(labelled_folder, tmp_path, base_folder, PLAN, killed_after(2))
-    other = Plan(epochs=0.5, batch_size=16, max_tokens=48, seed=8)
+        train_adapter(request(labelled_folder, tmp_path, base_folder), killed_after(2))
     with pytest.raises(ConfigError, match="other settings or data"):
-        train_adapter(labelled_folder, tmp_path, base_folder, other, ignore)
+        train_adapter(request(labelled_folder, tmp_path, base_folder, seed=8), ignore)
 
 
-def test_training_can_go_on_from_another_adapter(
+def test_an_end_that_is_asked_for_leaves_a_checkpoint(labelled_folder: Path, base_folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        train_adapter(request(labelled_folder, tmp_path, base_folder), ignore, stopping=lambda: True)
+    seen: list[int] = []
+    train_adapter(
+        request(labelled_folder, tmp_path, base_folder),
+        lambda stage, done, *_: seen.append(done) if stage == "train" else None,
+    )
+    assert seen[0] == 2
+
+
+def test_training_can_go_on_from_another_model(
     tiny_adapter: Path, labelled_folder: Path, base_folder: Path, tmp_path: Path
 ) -> None:
-    plan = Plan(epochs=0.07, batch_size=16, max_tokens=48)
-    made = train_adapter(labelled_folder, tmp_path, base_folder, plan, ignore, start=tiny_adapter)
+    going_on = msgspec.structs.replace(
+        request(labelled_folder, tmp_path, base_folder, epochs=0.07, learning_rate=1e-9, head_learning_rate=1e-9),
+        start=tiny_adapter,
+    )
+    made = train_adapter(going_on, ignore)
     before = read_manifest(tiny_adapter)
     assert made.parent == before.adapter.sha256
-    name = "lora.encoder.layer.5.output.dense.A"
-    first, second = (read_adapter(folder, m)[name] for folder, m in ((tiny_adapter, before), (tmp_path, made)))
-    assert torch.allclose(first, second, atol=0.01)
+    rows = torch.tensor(TokenReader(base_folder, 32).read(["Shares are rising in June"]))
+    first, second = (load_network(base_folder, folder, m) for folder, m in ((tiny_adapter, before), (tmp_path, made)))
+    with torch.inference_mode():
+        assert torch.allclose(first.pooled(rows, rows * 0 + 1), second.pooled(rows, rows * 0 + 1), atol=5e-3)
 
 
-def test_limited_minutes_end_a_run_with_an_adapter(labelled_folder: Path, base_folder: Path, tmp_path: Path) -> None:
-    plan = Plan(epochs=500, max_minutes=0.02, batch_size=16, max_tokens=48)
-    train_adapter(labelled_folder, tmp_path, base_folder, plan, ignore)
+def test_a_run_without_gain_ends_early_with_its_best_weights(
+    labelled_folder: Path, base_folder: Path, tmp_path: Path
+) -> None:
+    seen: list[int] = []
+    still = request(
+        labelled_folder, tmp_path, base_folder, epochs=9, patience=2, evaluations=99, learning_rate=1e-9,
+        head_learning_rate=1e-9, dev_share=0.2,
+    )  # fmt: skip
+    train_adapter(still, lambda stage, done, *_: seen.append(done) if stage == "train" else None)
+    assert seen[-1] == 3  # judged after every step: once the best, then twice no better
+
+
+def test_limited_minutes_end_a_run_with_a_model(labelled_folder: Path, base_folder: Path, tmp_path: Path) -> None:
+    train_adapter(request(labelled_folder, tmp_path, base_folder, epochs=500, max_minutes=0.02, patience=0), ignore)
     assert read_manifest(tmp_path).hyperparameters["max_minutes"] == 0.02
 
 
-def test_a_head_learns_nothing_from_the_other_tasks_labels() -> None:
-    sentiment = torch.zeros(2, 3, requires_grad=True)
-    topic = torch.zeros(2, 20, requires_grad=True)
-    loss = multitask_loss(sentiment, topic, [Example("a", "s", "sentiment", 0), Example("b", "t", "topic", 5)])
-    loss.backward()
-    assert sentiment.grad is not None and topic.grad is not None
-    assert sentiment.grad[0].abs().sum() > 0 and sentiment.grad[1].abs().sum() == 0
-    assert topic.grad[0].abs().sum() == 0 and topic.grad[1].abs().sum() > 0
+def test_an_encoder_with_other_layers_is_a_base_of_the_models_own(
+    labelled_folder: Path, base_folder: Path, tmp_path: Path
+) -> None:
+    made = train_adapter(request(labelled_folder, tmp_path, base_folder, layers="0,2,2", method="full"), ignore)
+    own = locate_base(tmp_path, made.base)
+    assert own == tmp_path / "base"
+    network = load_network(own, tmp_path, made)
+    assert len(network.encoder.encoder.layer) == 3  # type: ignore[arg-type, union-attr]
+    with pytest.raises(ConfigError, match="layers 0 to 5"):
+        train_adapter(request(labelled_folder, tmp_path / "b", base_folder, layers="0,6"), ignore)
 
 
-def test_weights_scale_the_loss_of_their_example() -> None:
-    logits = torch.tensor([[1.0, 0.0, 0.0]])
-    once, twice = (
-        multitask_loss(logits, torch.zeros(1, 20), [Example("a", "s", "sentiment", 1, w)]) for w in (1.0, 2.0)
+def test_a_pupil_learns_from_teachers_and_texts_without_labels(
+    tiny_adapter: Path, labelled_folder: Path, base_folder: Path, tmp_path: Path
+) -> None:
+    plain = request(labelled_folder, tmp_path, base_folder, epochs=0.1)
+    bare = msgspec.structs.replace(plain.entries[1], name="bare", task="")
+    pupil = msgspec.structs.replace(
+        plain, entries=[*plain.entries, bare], teachers=[Teacher(tiny_adapter), Teacher(tiny_adapter, "market")]
     )
-    assert float(twice) == pytest.approx(2 * float(once))
+    made = train_adapter(pupil, ignore)
+    assert "--teacher DIR --teacher market=DIR" in made.command and "--unlabelled bare" in made.command
+    assert read_manifest(tiny_adapter).adapter.sha256[:16] in str(made.hyperparameters["teachers"])
+    assert "topic/bare" not in made.metrics
+    with pytest.raises(ConfigError, match="name a --teacher"):
+        train_adapter(msgspec.structs.replace(pupil, teachers=[]), ignore)
 
 
-def test_a_batch_of_one_task_only_has_a_loss() -> None:
-    loss = multitask_loss(torch.zeros(1, 3), torch.zeros(1, 20), [Example("a", "s", "sentiment", 1)])
-    assert float(loss) == pytest.approx(1.0986, abs=1e-3)
+def test_a_file_that_is_not_the_known_one_is_no_release(
+    labelled_folder: Path, base_folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "sentiment").mkdir()
+    (tmp_path / "sentiment" / "fiqa_train.csv").write_bytes((labelled_folder / "market.csv").read_bytes())
+    plain = request(labelled_folder, tmp_path / "out", base_folder)
+    release = msgspec.structs.replace(plain, data=tmp_path, entries=[catalogue.find("fiqa")], release=True)
+    with pytest.raises(ConfigError, match="is not the file that fiqa means"):
+        train_adapter(release, ignore)
+
+
+def test_the_written_vectors_and_matrices_fit_their_budget(
+    labelled_folder: Path, base_folder: Path, tmp_path: Path
+) -> None:
+    budget = 300_000
+    made = train_adapter(request(labelled_folder, tmp_path, base_folder, method="full", budget_bytes=budget), ignore)
+    assert 0.9 * budget < (tmp_path / made.adapter.name).stat().st_size <= budget
+    names = read_adapter(tmp_path, made)
+    assert any(name.startswith("delta.") and "LayerNorm" in name for name in names)
+    assert any(name.startswith("lora.") for name in names)
+
+
+def test_the_command_of_a_request_asks_for_the_same_again(base_folder: Path, tmp_path: Path) -> None:
+    fiqa = msgspec.structs.replace(catalogue.find("fiqa"), repeat=2)
+    asked = Request(data=tmp_path, out=tmp_path, base=base_folder, entries=[fiqa], plan=Plan(epochs=1.5), release=True)
+    assert command_line(asked) == (
+        "streamwatch train --data DIR --out DIR --release --dataset fiqa --repeat fiqa=2 --epochs 1.5"
+    )
+    everything = msgspec.structs.replace(asked, entries=catalogue.permissive(), plan=Plan())
+    assert command_line(everything) == "streamwatch train --data DIR --out DIR --release"
+
+
+def test_every_setting_of_a_plan_has_an_option() -> None:
+    assert tuple(PLAN_OPTIONS) == Plan.__struct_fields__
+
+
+def command(data: Path, out: Path, *more: str) -> list[str]:
+    sets = [option for name in ("customer", "market", "topics") for option in ("--dataset", str(data / f"{name}.yml"))]
+    small = ["--method", "lora", "--rank", "4", "--max-tokens", "48", "--tail-tokens", "8", "--batch-size", "16"]
+    return ["--data", str(data), "--out", str(out), *sets, *small, *more]
 
 
 def test_the_command_trains_and_shows_what_came_of_it(labelled_folder: Path, tmp_path: Path) -> None:
-    arguments = ["--data", str(labelled_folder), "--out", str(tmp_path / "made"), "--epochs", "0.1", "--threads", "2"]
+    arguments = command(labelled_folder, tmp_path / "made", "--epochs", "0.1", "--threads", "2", "--json")
     done = CliRunner().invoke(train, arguments, catch_exceptions=False)
     assert done.exit_code == 0
     assert "macro-F1" in done.stderr
+    assert "sentiment/market" in json.loads(done.stdout.splitlines()[-1])["metrics"]
     assert read_manifest(tmp_path / "made").seed == 7
 
 
 def test_the_commands_help_teaches() -> None:
-    assert "recipe.json" in CliRunner().invoke(train, ["--help"]).stdout
+    shown = CliRunner().invoke(train, ["--help"]).stdout
+    assert "domain: market" in shown and "--distil-weight" in shown
+
+
+@pytest.mark.parametrize("option", ["--repeat=fiqa", "--balance=market=much"])
+def test_a_choice_that_is_none_is_one_line(labelled_folder: Path, tmp_path: Path, option: str) -> None:
+    done = CliRunner().invoke(train, command(labelled_folder, tmp_path, option))
+    assert done.exit_code == 2 and "NAME=NUMBER" in done.stderr
+
+
+@pytest.mark.slow
+def test_ctrl_c_says_how_to_go_on(labelled_folder: Path, tmp_path: Path) -> None:
+    arguments = command(labelled_folder, tmp_path / "made", "--epochs", "400", "--patience", "0", "--threads", "1")
+    run = subprocess.Popen(
+        [sys.executable, "-m", "streamwatch", "train", *arguments],
+        stderr=subprocess.PIPE, text=True, env=os.environ | {"HF_HUB_OFFLINE": "1"},
+    )  # fmt: skip
+    assert run.stderr is not None
+    for line in run.stderr:
+        if line.startswith("train:"):
+            break
+    run.send_signal(signal.SIGINT)
+    said = run.stderr.read()
+    assert run.wait(60) == 130
+    assert "the same command goes on" in said
+    assert (tmp_path / "made" / CHECKPOINT_FILE).exists()

@@ -1,0 +1,11 @@
+"""Full fine-tuning: every layer moves; the embeddings stay, which are half of the encoder and met by rare words seldom."""
+
+from torch import nn
+from transformers import BertModel
+
+
+def free_layers(encoder: BertModel) -> nn.Module:
+    """`encoder` with its embeddings held fast."""
+    for parameter in encoder.embeddings.parameters():
+        parameter.requires_grad = False
+    return encoder
