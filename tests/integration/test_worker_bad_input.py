@@ -66,7 +66,7 @@ STRANGE_BUT_GOOD: dict[str, tuple[bytes, list[Header], int | None]] = {
     "a text as long as allowed": (document(id="s11", text="x" * 1_000_000), [], None),
     "invisible text": (document(id="s12", text="\u200b \u202e\n"), [], None),
     "a link and nobody's name": (document(id="s13", text="RT @jo https://t.co/x"), [], None),
-    "a script that the model does not know": (document(id="s14", text="航班延误 again"), [], None),
+    "a script that the model does not know": (document(id="s14", text="航班延误 DAL"), [], None),
 }
 N_UNREAD = 3
 """The last ones of them."""
