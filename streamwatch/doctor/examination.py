@@ -7,7 +7,7 @@ from streamwatch.config import Settings
 from streamwatch.doctor.environment import check_settings
 from streamwatch.doctor.finding import Check, Finding, fail
 from streamwatch.doctor.kafka import check_broker
-from streamwatch.doctor.model import check_device, check_model
+from streamwatch.doctor.model import check_device, check_model, check_registry
 from streamwatch.doctor.rules import check_rules
 from streamwatch.doctor.store import check_redis
 from streamwatch.errors import StreamwatchError
@@ -18,6 +18,7 @@ CHECKS: Mapping[str, Check] = MappingProxyType(
         "rules": check_rules,
         "broker": check_broker,
         "redis": check_redis,
+        "registry": check_registry,
         "model": check_model,
         "device": check_device,
     }

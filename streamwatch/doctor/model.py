@@ -2,22 +2,45 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 from streamwatch.config import Settings
 from streamwatch.doctor.finding import Finding, fail, ok, warn
 from streamwatch.errors import ModelError
 from streamwatch.inference.opening import describe_model
+from streamwatch.models.registry import listing, promoted
 
 
 def check_model(settings: Settings) -> Iterator[Finding]:
-    """Adapter and encoder are found and have the hashes that the manifest names."""
+    """The model's files are found and have the hashes that its manifest names; classifiers know what their labels mean."""
     found = describe_model(settings)
     if found.problem:
-        yield fail("model", found.problem, "see STREAMWATCH_MODEL and STREAMWATCH_BASE in docs/settings.md")
+        yield fail("model", found.problem, "see docs/models.md")
     elif found.model == "null":
         yield warn("model", "null: labels are drawn by a hash, for tests", "STREAMWATCH_MODEL=default for real labels")
+    elif not found.adapter:
+        yield ok("model", found.model)
     else:
         yield ok("model", f"{found.model}: adapter {found.adapter}, encoder {found.base}, hashes right")
+
+
+def check_registry(settings: Settings) -> Iterator[Finding]:
+    """The registry's pointer can be read, and names a model that is what was added."""
+    if not settings.registry:
+        yield ok("registry", "none: the model is the one that STREAMWATCH_MODEL names")
+        return
+    registry = Path(settings.registry)
+    try:
+        serving = promoted(registry)
+        n_models = len(listing(registry))
+    except ModelError as error:
+        yield fail("registry", str(error), "`streamwatch models roll-back`, or promote another model")
+        return
+    seen = f"{n_models} models, {serving.name if serving else 'shipped'} serves"
+    if settings.model != "default":
+        yield warn("registry", f"{seen}, but not here: STREAMWATCH_MODEL={settings.model}", "STREAMWATCH_MODEL=default")
+    else:
+        yield ok("registry", seen)
 
 
 def check_device(settings: Settings) -> Iterator[Finding]:

@@ -13,7 +13,13 @@ import msgspec
 from streamwatch.config import Settings
 from streamwatch.errors import FatalError, ModelError
 from streamwatch.inference.backends.composite import TASKS, CompositeEngine, joined_name
-from streamwatch.inference.backends.opening import Chosen, chosen_classifiers, open_backend, version_of
+from streamwatch.inference.backends.opening import (
+    Chosen,
+    chosen_classifiers,
+    open_backend,
+    scripts_of_sentiment,
+    version_of,
+)
 from streamwatch.inference.engine import Engine, NullEngine
 from streamwatch.models.base import locate_base
 from streamwatch.models.manifest import Manifest, checked_adapter, read_manifest
@@ -131,6 +137,7 @@ def _open_composite(found: Located | None, chosen: dict[str, Chosen], settings: 
     """A model of ours, where one is needed, joined with the classifiers."""
     from streamwatch.inference.numeric import place
 
+    scripts = found.manifest.scripts if found and "sentiment" not in chosen else scripts_of_sentiment(settings)
     device = place(settings.device).device
     backends = {task: open_backend(task, classifier, device) for task, classifier in chosen.items()}
-    return CompositeEngine(open_located(found, settings) if found else None, backends)
+    return CompositeEngine(open_located(found, settings) if found else None, backends, scripts)

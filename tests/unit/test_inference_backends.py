@@ -19,6 +19,7 @@ from streamwatch.errors import ConfigError, FatalError, ModelError, RejectError
 from streamwatch.inference import Engine, classify, describe_model, open_engine
 from streamwatch.inference.backends.labels import parse_labels, sentiments, topics
 from streamwatch.inference.backends.source import find_classifier
+from streamwatch.inference.unread import scripts_of
 from streamwatch.records import SENTIMENTS, Prediction, SentimentLabel
 
 TEXTS = ["Shares of the company fall", "profit rise .", "the bag", "", "lost bag " * 30]
@@ -167,6 +168,12 @@ def test_odd_texts_have_an_answer_or_a_typed_reject_and_harm_no_other(model: Pat
 def test_half_a_surrogate_pair_fails_alone(model: Path, moods: Path) -> None:
     made = classify(opened(model, sentiment_model=moods), ["fine", "half \ud800", "fine"])
     assert [type(answer) for answer in made] == [Prediction, RejectError, Prediction]
+
+
+def test_the_scripts_are_those_that_the_sentiments_part_reads(model: Path, moods: Path, themes: Path) -> None:
+    assert scripts_of(opened(model, sentiment_model=moods, sentiment_scripts="Latin, Han")) == ("Latin", "Han")
+    assert scripts_of(opened(model, topic_model=themes, sentiment_scripts="Latin, Han")) == ("Latin",)
+    assert "Klingon" in refusal(model, sentiment_model=moods, sentiment_scripts="Klingon")
 
 
 def test_no_texts_give_no_answers(model: Path, moods: Path) -> None:

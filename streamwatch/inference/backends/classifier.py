@@ -20,6 +20,8 @@ from streamwatch.inference.isolate import isolate
 from streamwatch.models.tokens import head_and_tail
 from streamwatch.records import SENTIMENTS, Label, SentimentLabel
 
+GPU_BATCHES = 2
+"""One is computed while the next one's tokens are put together and copied."""
 TAIL_SHARE = 4
 """Of a long text one token in four is of its end, as our own models are trained."""
 
@@ -41,9 +43,11 @@ class ClassifierBackend:
     def __init__(self, task: str, loaded: Loaded, meanings: Sequence[str], version: str, device: str) -> None:
         self.model = f"{version}/fp32-{device}"
         self._device = torch.device(device)
+        if device == "cuda":
+            self.n_at_once = GPU_BATCHES
         self._network: nn.Module = loaded.network.to(self._device)
         self._task, self._loaded = task, loaded
-        self._names = tuple(dict.fromkeys(meanings))
+        self.labels = self._names = tuple(dict.fromkeys(meanings))
         self._sums = np.array([[float(name == meaning) for name in self._names] for meaning in meanings])
         self._probe()
 

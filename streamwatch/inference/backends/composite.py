@@ -20,10 +20,13 @@ import msgspec
 
 from streamwatch.errors import RejectError
 from streamwatch.inference.backends.protocol import TaskBackend
-from streamwatch.inference.engine import Answer, Engine
-from streamwatch.records import Label, Prediction, SentimentLabel
+from streamwatch.inference.engine import TOPICS, Answer, Engine
+from streamwatch.records import SENTIMENTS, Label, Prediction, SentimentLabel
+from streamwatch.text.readable import LATIN
 
-TASKS = ("sentiment", "topic")
+USUAL_LABELS = {"sentiment": SENTIMENTS, "topic": TOPICS}
+"""Of parts that do not say what they tell apart."""
+TASKS = tuple(USUAL_LABELS)
 
 
 class CompositeRow(NamedTuple):
@@ -43,14 +46,23 @@ class CompositeEngine:
     Args:
         engine: answers all tasks that no backend answers, and any further heads; None where backends answer both.
         backends: by task, `sentiment` or `topic`.
+        scripts: of the texts that are asked about (`streamwatch.inference.unread`): those that the sentiment's part reads.
     """
 
-    def __init__(self, engine: Engine | None, backends: Mapping[str, TaskBackend]) -> None:
+    def __init__(
+        self, engine: Engine | None, backends: Mapping[str, TaskBackend], scripts: tuple[str, ...] = LATIN
+    ) -> None:
+        self.scripts = scripts
         self._engine = engine
         self._tasks = tuple(backends)
         self._parts: tuple[Any, ...] = (*backends.values(), *((engine,) if engine else ()))
         versions = {task: backend.model for task, backend in backends.items()}
         self.model = joined_name(versions, engine.model if engine else "")
+        told = {task: backend.labels for task, backend in backends.items() if hasattr(backend, "labels")}
+        self.labels: dict[str, tuple[str, ...]] = {**USUAL_LABELS, **getattr(engine, "labels", {}), **told}
+        at_once = [part.n_at_once for part in self._parts if hasattr(part, "n_at_once")]
+        if at_once:  # parts that compute on a GPU say how many batches it takes
+            self.n_at_once: int = min(at_once)
 
     def prepare(self, texts: Sequence[str]) -> list[CompositeRow | RejectError]:
         """The rows of each text, one for each part."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from streamwatch.config import Settings
+from streamwatch.errors import ConfigError
 from streamwatch.inference.backends.labels import (
     SENTIMENT_SETTING,
     TOPIC_SETTING,
@@ -13,6 +14,7 @@ from streamwatch.inference.backends.labels import (
 )
 from streamwatch.inference.backends.protocol import TaskBackend
 from streamwatch.inference.backends.source import Source, find_classifier, fingerprint
+from streamwatch.text.readable import check_scripts
 
 
 class Chosen(NamedTuple):
@@ -41,6 +43,16 @@ def chosen_classifiers(settings: Settings) -> dict[str, Chosen]:
         for task, (model, setting, names, names_setting) in asked.items()
         if model
     }
+
+
+def scripts_of_sentiment(settings: Settings) -> tuple[str, ...]:
+    """The scripts that `settings.sentiment_scripts` names. Raises `ConfigError` on one that Unicode does not know."""
+    scripts = tuple(name.strip() for name in settings.sentiment_scripts.split(","))
+    try:
+        check_scripts(scripts)
+    except ValueError as error:
+        raise ConfigError(f"STREAMWATCH_SENTIMENT_SCRIPTS={settings.sentiment_scripts}: {error}") from error
+    return scripts
 
 
 def meanings_of(task: str, chosen: Chosen) -> tuple[str, ...]:
