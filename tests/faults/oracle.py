@@ -84,11 +84,13 @@ def _document(row: Row) -> dict[str, Any] | None:
 
 
 def _readable(text: str) -> bool:
-    """Whether letters or digits are left of a text and most of the letters are Latin. Knows no emoji: the rows have none
-    that stand alone."""
-    left = [c for c in _MASK.sub(" ", model_text(stored_text(text))) if c.isalnum()]
-    foreign = sum(c.isalpha() and not unicodedata.name(c, "").startswith("LATIN") for c in left)
-    return bool(left) and 2 * foreign <= sum(map(str.isalpha, left))
+    """Whether something is left of a text, and no more letters of other scripts than Latin ones and emoji."""
+    left = _MASK.sub(" ", model_text(stored_text(text)))
+    letters = [c for c in left if c.isalpha()]
+    foreign = sum(not unicodedata.name(c, "").startswith("LATIN") for c in letters)
+    n_emoji = sum("\u2600" <= c <= "\u27bf" or "\U0001f300" <= c <= "\U0001faff" for c in left)
+    some = any(c.isalnum() or unicodedata.category(c) in ("So", "Sc") for c in left)
+    return some and foreign <= len(letters) - foreign + n_emoji
 
 
 def _dated_sensibly(published_at: Any) -> bool:

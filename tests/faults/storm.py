@@ -192,7 +192,7 @@ def _rolled_up(fine: Windows, width_ms: int) -> Windows:
     sums: dict[tuple[str, int], tuple[int, ...]] = {}
     for (series, bucket_ms), counts in fine.items():
         place = series, bucket_ms - bucket_ms % width_ms
-        sums[place] = tuple(a + b for a, b in zip(sums.get(place, (0,) * 6), counts, strict=True))
+        sums[place] = tuple(a + b for a, b in zip(sums.get(place, (0,) * 7), counts, strict=True))
     return sums
 
 

@@ -39,6 +39,7 @@ def test_the_day_raises_alerts_so_that_their_sameness_means_something(quiet: Qui
     assert len(quiet.alerts) >= 4
     assert quiet.expected.n_redelivered > 0
     assert quiet.expected.n_dead_lettered > 0
+    assert sum(counts[6] for (series, _), counts in quiet.expected.windows.items() if series == "all") > 30
 
 
 def test_kill_9_in_mid_replay_and_flushall_in_the_middle_and_at_the_end(
