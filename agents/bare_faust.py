@@ -1,7 +1,8 @@
 """The peer of the pipeline: a Faust worker whose agent sends what it reads on with aiokafka's producer, and does no more.
 
-Run as a module with the settings in the environment, the number of events to wait for and the channel to send to; prints
-one line of JSON.
+Run as a module with the settings in the environment, the number of events to wait for, the channel to send to, and `acks`
+(Faust acknowledges each event and commits, as it does by default) or `noack` (it commits nothing and repeats everything
+after a crash); prints one line of JSON.
 """
 
 import json
@@ -28,11 +29,11 @@ class Loop:
         )
         self._target = target
 
-    async def run(self, stream: Any, n_events: int) -> dict[str, float]:
+    async def run(self, events: Any, n_events: int) -> dict[str, float]:
         """The figures of `n_events`."""
         await self._producer.start()
         n, started, cpu = 0, 0.0, 0.0
-        async for event in stream.noack().events():
+        async for event in events:
             if n == 0:
                 started, cpu = time.monotonic(), _cpu_s()
             await self._producer.send(self._target, event.value, key=event.message.key)
@@ -43,15 +44,16 @@ class Loop:
         return {"seconds": time.monotonic() - started, "cpu_seconds": _cpu_s() - cpu, "documents": n}
 
 
-def main(n_events: int, target: str) -> None:
+def main(n_events: int, target: str, acks: str) -> None:
     """Send `n_events` on and end the process."""
     settings = load()
-    app = new_app(settings, f"{settings.prefix}bare-faust")
+    app = new_app(settings, f"{settings.prefix}bare-faust-{acks}")
     source = app.topic(channel(settings, "social"), value_serializer="raw", key_serializer="raw", value_type=bytes)
 
     @app.agent(source)
     async def send_on(stream: Any) -> None:
-        figures = await Loop(settings, target).run(stream, n_events)
+        events = stream.events() if acks == "acks" else stream.noack().events()
+        figures = await Loop(settings, target).run(events, n_events)
         print(json.dumps(figures), file=sys.__stdout__, flush=True)  # Faust takes sys.stdout for its log
         os._exit(0)
 
@@ -65,4 +67,4 @@ def _cpu_s() -> float:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2])
+    main(int(sys.argv[1]), *sys.argv[2:])

@@ -137,8 +137,11 @@ def bare_model_seconds() -> None:
 def _null_round(texts: list[str], n: int, cores: Cores | None, say: Say) -> dict[str, Any]:
     say(f"whole way over {n} documents, null model, beside a bare Faust loop")
     figures = _whole_way(texts, n, {"model": "null"}, cores, with_bare_faust=True)
-    bare = figures["bare_faust_documents_per_cpu_second"]
-    return figures | {"cpu_ratio_to_bare_faust": bare / figures["documents_per_cpu_second"]}
+    ours = figures["documents_per_cpu_second"]
+    return figures | {
+        "cpu_ratio_to_bare_faust": figures["bare_faust_documents_per_cpu_second"] / ours,
+        "cpu_ratio_to_bare_faust_without_commits": figures["bare_faust_without_commits_per_cpu_second"] / ours,
+    }
 
 
 def _whole_way(
@@ -150,7 +153,7 @@ def _whole_way(
         settings = load(**embedded_settings(servers[0].url, servers[1].url), **chosen)
         channels.create(settings)
         fill(settings, documents(texts, n, EVENT_RATE))
-        figures = _bare_faust(settings, n, cores) if with_bare_faust else {}
+        figures = _both_bare_loops(settings, n, cores) if with_bare_faust else {}
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         start_up_cpu_s = _start_up_cpu(settings, Path(folder), cores)
         worker = stack.enter_context(Worker(settings, Path(folder) / "worker.log"))
@@ -226,14 +229,21 @@ def _start_up_cpu(settings: Settings, folder: Path, cores: Cores | None) -> floa
         return now
 
 
-def _bare_faust(settings: Settings, n: int, cores: Cores | None) -> dict[str, Any]:
-    """Documents a CPU second of a loop that reads the same channel and sends each document on, to a channel of its own."""
+def _both_bare_loops(settings: Settings, n: int, cores: Cores | None) -> dict[str, Any]:
+    """Documents a CPU second of loops that read the same channel and send each document on, to a channel of their own."""
     target = load(**(settings.model_dump() | {"prefix": "bare-"}))
     channels.create(target)
     name = channels.channel(target, "classified")
+    return {
+        "bare_faust_documents_per_cpu_second": _bare_faust(settings, n, name, "acks", cores),
+        "bare_faust_without_commits_per_cpu_second": _bare_faust(settings, n, name, "noack", cores),
+    }
+
+
+def _bare_faust(settings: Settings, n: int, target: str, acks: str, cores: Cores | None) -> float:
     child = subprocess.Popen(
         [sys.executable, "-I", "-S", launch.__file__, str(os.getpid()),
-         sys.executable, "-m", "streamwatch.agents.bare_faust", str(n), name],
+         sys.executable, "-m", "streamwatch.agents.bare_faust", str(n), target, acks],
         env=os.environ | environment(settings), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     pin(child.pid, cores)
@@ -246,4 +256,4 @@ def _bare_faust(settings: Settings, n: int, cores: Cores | None) -> dict[str, An
     if line is None:
         raise FatalError(f"the bare Faust loop failed: {(problems.strip().splitlines() or ['no output'])[-1]}")
     figures = json.loads(line)
-    return {"bare_faust_documents_per_cpu_second": figures["documents"] / figures["cpu_seconds"]}
+    return float(figures["documents"] / figures["cpu_seconds"])
