@@ -7,9 +7,11 @@ import sys
 import pytest
 
 from streamwatch.backtest.documents import Documents
+from streamwatch.backtest.report import report_of
 from streamwatch.backtest.run import Backtest
-from streamwatch.codec import decode
+from streamwatch.codec import decode, encode
 from streamwatch.config import load
+from streamwatch.inference.engine import NullEngine
 from streamwatch.records import Alert
 from streamwatch.sources.row import Row
 from streamwatch.timeline import DAY_MS, HOUR_MS, MINUTE_MS, format_rfc3339
@@ -105,6 +107,29 @@ def test_given_labels_need_no_model():
     documents = Documents(load(), no_model, "social", given_only=True)
     [record] = documents.classified([Row(b"1", value, 1_577_836_800_000)])
     assert (record.counted_sentiment, record.counted_topic) == ("negative", "")
+
+
+def test_what_the_model_cannot_read_is_counted_apart_whichever_copy_has_a_given_label():
+    day = {"published_at": "2020-01-01T00:00:00Z"}
+    documents_made = (
+        {"id": "1", "text": "@jo https://t.co/x", "sentiment": "negative"},
+        {"id": "2", "text": "https://t.co/y @jo"},
+        {"id": "3", "text": "@jo https://t.co/z"},
+        {"id": "4", "text": "up"},
+    )
+    made = [Row(b"", encode(document | day), 1_577_836_800_000) for document in documents_made]
+    for size in (1, 4):
+        documents = Documents(load(), NullEngine, "social", given_only=True)
+        records = [one for start in range(0, 4, size) for one in documents.classified(made[start : start + size])]
+        assert [(r.outcome, r.unread, r.counted_sentiment != "") for r in records] == [
+            ("classified", "", True), ("classified", "nothing_left", False), ("duplicate", "nothing_left", False),
+            ("classified", "", True),
+        ]  # fmt: skip
+        run = Backtest(load())
+        run.feed(records)
+        report = report_of(run, [], documents.rejected)
+        assert (report["documents"], report["counted"], report["unread"]) == (4, 4, 2)
+        assert sum(point.n for point in run.points["all"].values()) == 2
 
 
 def test_how_rows_are_dealt_to_calls_changes_no_alert():
