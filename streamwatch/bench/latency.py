@@ -17,7 +17,7 @@ from kafka import TopicPartition
 
 from streamwatch import broker, channels
 from streamwatch.bench.documents import different, document
-from streamwatch.bench.records import parts_of, records_of
+from streamwatch.bench.records import ends_of, records_of, summary
 from streamwatch.codec import decode
 from streamwatch.commands.alert_log import to_alert
 from streamwatch.config import Settings, load
@@ -55,7 +55,7 @@ def bench(
         say("playing a history of three days")
         totals = replay(settings, _history(supply, time.time_ns() // 1_000_000), Options())
         _until(worker, lambda: meter.finished(meter.read(totals.sent), totals, totals.markers))
-        before = _ends(settings)
+        before = ends_of(settings, "social", "classified", "alerts")
         say(f"{per_second:g} documents/s for {seconds:g} s")
         n = _live(settings, supply, seconds, per_second)
         _until(worker, lambda: meter.read(totals.sent + n).lag <= 0)
@@ -104,14 +104,6 @@ def _until(worker: Worker, done: Callable[[], bool]) -> None:
         time.sleep(0.2)
 
 
-def _ends(settings: Settings) -> dict[TopicPartition, int]:
-    with broker.consumer(settings) as reader:
-        ends: dict[TopicPartition, int] = reader.end_offsets(
-            [part for name in ("social", "classified", "alerts") for part in parts_of(settings, name)]
-        )
-        return ends
-
-
 def _latencies(settings: Settings, before: dict[TopicPartition, int]) -> dict[str, Any]:
     arrived = {(r.partition, r.offset): r.timestamp for r in records_of(settings, "social", before)}
     classified = []
@@ -122,7 +114,7 @@ def _latencies(settings: Settings, before: dict[TopicPartition, int]) -> dict[st
             classified.append((record.timestamp - at) / 1000)
     times = sorted(arrived.values())
     alerts = [_alert_latency(r, times, settings.lateness_s) for r in records_of(settings, "alerts", before) if r.value]
-    return {"classified": _summary(classified), "alert": _summary([a for a in alerts if a is not None])}
+    return {"classified": summary(classified), "alert": summary([a for a in alerts if a is not None])}
 
 
 def _alert_latency(record: Any, arrivals: list[int], lateness_s: int) -> float | None:
@@ -130,12 +122,3 @@ def _alert_latency(record: Any, arrivals: list[int], lateness_s: int) -> float |
     alert: Alert = to_alert(record.value)
     at = bisect_left(arrivals, to_ms(alert.at) + lateness_s * 1000)
     return (record.timestamp - arrivals[at]) / 1000 if 0 < at < len(arrivals) else None
-
-
-def _summary(values: list[float]) -> dict[str, float | int | None]:
-    ordered = sorted(values)
-
-    def at(q: float) -> float | None:
-        return ordered[min(len(ordered) - 1, int(q * len(ordered)))] if ordered else None
-
-    return {"n": len(ordered), "p50_s": at(0.5), "p99_s": at(0.99), "max_s": at(1.0)}

@@ -7,6 +7,7 @@ import click
 import msgspec
 
 from streamwatch.bench.documents import texts_of
+from streamwatch.errors import ConfigError
 from streamwatch.sources.columns import parse_columns
 
 MODEL = click.option("--model", default="default", show_default=True, help="default, null or a folder.")
@@ -57,14 +58,52 @@ def pipeline(file: Path | None, columns: tuple[str, ...], as_json: bool, **plan:
 @MODEL
 @click.option("--seconds", type=click.FloatRange(min=10), default=180.0, show_default=True, help="Live time.")
 @click.option("--rate", type=click.FloatRange(min=1), default=50.0, show_default=True, help="Documents a second.")
+@click.option(
+    "--shares", default="", metavar="0.2,0.5,…", help="Instead: at these shares of the highest rate, and in a burst."
+)
 @JSON
 def latency(
-    file: Path | None, columns: tuple[str, ...], model: str, seconds: float, rate: float, as_json: bool
+    file: Path | None, columns: tuple[str, ...], model: str, seconds: float, rate: float, shares: str, as_json: bool
 ) -> None:
-    """Arrival to classified record, and from the document that closes a bucket to its alert."""
-    from streamwatch.bench.latency import bench as run
+    """Arrival to classified record, and from the document that closes a bucket to its alert.
 
-    _print(run(texts_of(file, parse_columns(columns)), seconds, rate, model, _say), as_json)
+    With --shares the highest rate is measured first, over a backlog; then documents come at each share of it for --seconds,
+    and at twice the highest rate for 30 s. The worker has a core to itself; its memory is shown before and after.
+    """
+    texts = texts_of(file, parse_columns(columns))
+    if shares:
+        from streamwatch.bench.shares import Load
+        from streamwatch.bench.shares import bench as run_shares
+
+        _print(run_shares(texts, Load(_numbers(shares), seconds, model=model), _say), as_json)
+    else:
+        from streamwatch.bench.latency import bench as run
+
+        _print(run(texts, seconds, rate, model, _say), as_json)
+
+
+@bench.command()
+@INPUT
+@COLUMNS
+@MODEL
+@click.option(
+    "--seconds", type=click.FloatRange(min=10), default=40.0, show_default=True, help="Live time of each run."
+)
+@click.option("--share", type=click.FloatRange(0.05, 2), default=0.5, show_default=True, help="Of the highest rate.")
+@JSON
+def swap(file: Path | None, columns: tuple[str, ...], as_json: bool, **plan: Any) -> None:
+    """Exchange the model under load: documents lost, and the longest pause beside the same run without an exchange."""
+    from streamwatch.bench.swap import Exchange
+    from streamwatch.bench.swap import bench as run
+
+    _print(run(texts_of(file, parse_columns(columns)), Exchange(**plan), _say), as_json)
+
+
+def _numbers(given: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(number) for number in given.split(","))
+    except ValueError as error:
+        raise ConfigError(f"--shares {given}: expected numbers with commas between, like 0.2,0.5") from error
 
 
 @bench.command()
@@ -102,7 +141,8 @@ def inference(
 
     if quick:
         documents, rounds, labelled = 600, 2, 100
-    _print(run(Options(data, documents, rounds, labelled, cores, only), load(), _say), as_json)
+    options = Options(data, documents, rounds, labelled, search=64 if quick else 256, cores=cores, only=only)
+    _print(run(options, load(), _say), as_json)
 
 
 def _say(text: str) -> None:

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 from streamwatch.bench.documents import different, texts_of
-from streamwatch.bench.latency import _summary
+from streamwatch.bench.records import summary
 
 
 def test_bench_pipeline_gives_all_figures():
@@ -25,5 +25,5 @@ def test_texts_to_measure_with_are_all_different():
 
 
 def test_a_summary_of_nothing_has_no_quantiles():
-    assert _summary([]) == {"n": 0, "p50_s": None, "p99_s": None, "max_s": None}
-    assert _summary([0.2, 0.1]) == {"n": 2, "p50_s": 0.2, "p99_s": 0.2, "max_s": 0.2}
+    assert summary([]) == {"n": 0, "p50_s": None, "p99_s": None, "max_s": None}
+    assert summary([0.2, 0.1]) == {"n": 2, "p50_s": 0.2, "p99_s": 0.2, "max_s": 0.2}
