@@ -1,0 +1,40 @@
+"""Open the trunk of a network in some precision.
+
+Examples:
+    >>> sorted(PRECISIONS)
+    ['bf16', 'fp32', 'int8']
+"""
+
+from typing import Literal, get_args
+
+import torch
+
+from streamwatch.errors import ModelError
+from streamwatch.inference.trunks.calibration import Scales, int8_linear
+from streamwatch.inference.trunks.float_linear import float_linear
+from streamwatch.inference.trunks.packed import PackedTrunk
+from streamwatch.inference.trunks.trunk import Trunk
+from streamwatch.inference.trunks.weights import encoder_weights
+from streamwatch.models.network import Network
+
+PrecisionName = Literal["fp32", "bf16", "int8"]
+PRECISIONS: tuple[PrecisionName, ...] = get_args(PrecisionName)
+DTYPES: dict[str, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16}
+
+
+def open_trunk(network: Network, precision: PrecisionName, device: str = "cpu", scales: Scales | None = None) -> Trunk:
+    """The trunk of a merged float32 network; int8 needs the model's `scales`. Raises `ModelError`."""
+    weights, name = encoder_weights(network.encoder), f"{precision}-{device}"
+    if precision != "int8":
+        dtype = DTYPES[precision]
+        return PackedTrunk(name, weights, lambda _, affine: float_linear(affine, dtype), dtype)
+    if scales is None:
+        raise ModelError("the model has no int8 scales: use another precision, or make the model again")
+    if not has_int8():
+        raise ModelError("this torch has no int8 kernels (oneDNN): use another precision")
+    return PackedTrunk(name, weights, lambda layer, affine: int8_linear(layer, affine, scales))
+
+
+def has_int8() -> bool:
+    """Whether this torch multiplies bytes by oneDNN."""
+    return torch.backends.mkldnn.is_available() and hasattr(torch.ops.onednn, "qlinear_pointwise")
