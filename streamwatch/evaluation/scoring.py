@@ -15,10 +15,10 @@ import msgspec
 from streamwatch.errors import ConfigError, RejectError
 from streamwatch.evaluation.labelled_file import LabelledText
 from streamwatch.evaluation.labels import Labels
+from streamwatch.evaluation.shares import Shares, best_share, shares_of
 from streamwatch.evaluation.tally import Said, Tally
-from streamwatch.inference.engine import UNCLEAR, Answer, Engine, classify
+from streamwatch.inference.engine import UNCLEAR, Engine
 from streamwatch.inference.unread import scripts_of, unread_prediction
-from streamwatch.records import Label, Prediction, SentimentLabel
 from streamwatch.text.clean import model_text, stored_text
 from streamwatch.text.readable import unread_reason
 
@@ -70,7 +70,7 @@ def score(
     known = _known(rows, terms.labels, path, scored)
     while chunk := list(itertools.islice(known, CHUNK_ROWS)):
         for row, answer in zip(chunk, _answers([row.text for row in chunk], engine, terms), strict=True):
-            scored.tally.add(row.label, _said(answer, terms, scored), row.group)
+            scored.tally.add(row.label, _said(answer, engine, terms, scored), row.group)
         progress(len(scored.tally))
     scored.seconds = monotonic() - began
     if not len(scored.tally):
@@ -87,57 +87,48 @@ def _known(rows: Iterable[LabelledText], labels: Labels, path: str, scored: Scor
             yield _Known(label, row.text, row.group)
 
 
-def _answers(texts: list[str], engine: Engine, terms: Terms) -> list[Answer]:
-    """What is said of each text: by the engine, or by rule of a text that cannot be read."""
+def _answers(texts: list[str], engine: Engine, terms: Terms) -> list[Shares | RejectError | None]:
+    """What is said of each text; None of a text that no model is asked about."""
     ruled = [_ruled(text, terms.max_chars, engine) for text in texts]
-    asked = classify(engine, [found for found in ruled if isinstance(found, str)], terms.batch_tokens)
-    answers = iter(asked)
-    return [next(answers) if isinstance(found, str) else found for found in ruled]
+    asked = iter(
+        shares_of(
+            engine,
+            terms.task,
+            [found for found in ruled if isinstance(found, str)],
+            everything=not terms.labels.all_known,
+            batch_tokens=terms.batch_tokens,
+        )
+    )
+    return [next(asked) if isinstance(found, str) else found for found in ruled]
 
 
-def _ruled(text: str, max_chars: int, engine: Engine) -> str | Answer:
-    """The model text, or the answer where no model is asked."""
+def _ruled(text: str, max_chars: int, engine: Engine) -> str | RejectError | None:
+    """The model text, None where it cannot be read, an error where it is no text."""
     try:
         text.encode()
     except UnicodeEncodeError as error:
         return RejectError("invalid_utf8", f"character {error.start}")
     cleaned = model_text(stored_text(text[:max_chars]))
-    return unread_prediction(engine.model) if unread_reason(cleaned, scripts_of(engine)) else cleaned
+    return None if unread_reason(cleaned, scripts_of(engine)) else cleaned
 
 
-def _said(answer: Answer, terms: Terms, scored: Scored) -> Said | None:
-    """The best of the scored labels; None, and counted, where there is no answer."""
+def _said(answer: Shares | RejectError | None, engine: Engine, terms: Terms, scored: Scored) -> Said | None:
+    """The best of the scored labels; None where there is no answer. What failed and what was not read is counted."""
     if isinstance(answer, RejectError):
         scored.n_failed += 1
         return None
-    scored.n_unread += answer.sentiment is None
-    label = label_of(answer, terms.task)
-    best = None if label is None else _best(label, terms.labels)
-    if best is None:
+    if answer is None:
+        scored.n_unread += 1
+        answer = best_share(unread_prediction(engine.model), terms.task)
+    names = terms.labels.names
+    shares = {name: answer[name] for name in names if name in answer}
+    if not shares:
         return None
-    name, p = best
-    return Said(terms.labels.names.index(name), p, confident=p >= terms.confident_at and name != UNCLEAR)
+    best = max(shares, key=lambda name: shares[name])
+    p = shares[best] if terms.labels.all_known else _renormalised(shares[best], sum(shares.values()), len(names))
+    return Said(names.index(best), p, confident=p >= terms.confident_at and best != UNCLEAR)
 
 
-def label_of(prediction: Prediction, task: str) -> Label | None:
-    """What a head says, None where the text was not read. Raises `ConfigError` for a head that the model does not have."""
-    if task == "topic":
-        return prediction.topic
-    if task == "sentiment" or prediction.sentiment is None:
-        return prediction.sentiment
-    if task not in prediction.heads:
-        heads = ", ".join(["sentiment", "topic", *prediction.heads])
-        raise ConfigError(f"--task {task}: the model has no such head; its heads are {heads}")
-    return prediction.heads[task]
-
-
-def _best(label: Label, labels: Labels) -> tuple[str, float] | None:
-    """The name and the probability among the scored labels, which sum to 1; None where it says none of them."""
-    if labels.all_known:
-        return label.label, label.p
-    if not isinstance(label, SentimentLabel):
-        return (label.label, label.p) if label.label in labels.names else None
-    chosen = [label.probabilities[name] for name in labels.names]
-    total, best = sum(chosen), max(chosen)
-    share = best / total if total else 1 / len(chosen)
-    return labels.names[chosen.index(best)], share
+def _renormalised(p: float, total: float, n: int) -> float:
+    """Where all of them were rounded to 0, each is as likely."""
+    return p / total if total else 1 / n

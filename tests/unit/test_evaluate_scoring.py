@@ -7,7 +7,7 @@ import pytest
 from tiny_models import write_model
 
 from streamwatch.config import load
-from streamwatch.errors import RejectError
+from streamwatch.errors import ConfigError, RejectError
 from streamwatch.evaluation.figures import Figures, Subject, figures
 from streamwatch.evaluation.labelled_file import LabelledText
 from streamwatch.evaluation.labels import Labels, head_labels
@@ -103,9 +103,19 @@ def test_a_text_is_cut_and_cleaned_as_in_the_worker() -> None:
     assert len(made.tally) == 2
 
 
-def test_topics_with_classes_count_another_topic_as_no_answer() -> None:
-    made = told([("earnings .9", "ipo"), ("ipo .9", "ipo")], "topic", chosen=("ipo", "dividend"))
-    assert made.confusion == {"ipo": {"(none)": 1, "ipo": 1}}
+def test_an_engine_that_gives_no_other_probability_scores_no_choice_of_topics() -> None:
+    with pytest.raises(ConfigError, match="no probability of a topic but the best one's"):
+        told([("ipo .9", "ipo")], "topic", chosen=("ipo", "dividend"))
+
+
+def test_a_real_model_scores_a_choice_of_topics_among_themselves(tmp_path: Path) -> None:
+    write_model(tmp_path)
+    engine = open_engine(load(model=str(tmp_path), device="cpu"))
+    rows = [("shares fall", "ipo"), ("profit of the company", "dividend"), ("bag lost", "earnings"), ("...", "ipo")]
+    made = scored(rows, "topic", engine, chosen=("ipo", "dividend"))
+    assert (len(made.tally), made.n_left_out, made.n_unread) == (3, 1, 1)
+    assert set(made.tally.predicted.tolist()) <= {0, 1, -1}
+    assert all(0.5 <= p <= 1 for p in made.tally.p[:2])
 
 
 def test_rows_are_read_as_they_are_scored() -> None:
