@@ -83,7 +83,7 @@ def show(model: str, registry: Path | None, as_json: bool) -> None:
         click.echo(_json({"model": name, **msgspec.to_builtins(manifest)}))
         return
     heads = ", ".join(f"{head.name} ({len(head.labels)} labels)" for head in manifest.heads)
-    click.echo(f"{name}\nbase     {manifest.base.name}\nadapter  {manifest.short_hash}\nheads    {heads}")
+    click.echo(f"{name}\nversion  {manifest.version}\nbase     {manifest.base.name}\nheads    {heads}")
     click.echo(f"made by  {manifest.command}")
     Console().print(metrics_table(manifest))
 
@@ -208,7 +208,7 @@ def _tell(pointer: Pointer, as_json: bool) -> None:
 def _line(entry: Entry) -> str:
     """One line of plain text."""
     manifest = entry.manifest
-    what = entry.problem if manifest is None else f"{manifest.base.name}+{manifest.short_hash} {_heads(entry)}"
+    what = entry.problem if manifest is None else f"{manifest.version}  {_heads(entry)}"
     return f"{'*' if entry.current else ' '} {entry.model:<{room.ID_DIGITS}} {what}"
 
 
@@ -219,7 +219,7 @@ def _heads(entry: Entry) -> str:
 def _summary(entry: Entry) -> dict[str, Any]:
     """What `list --json` says: `show --json` says all."""
     manifest = entry.manifest
-    known = {"base": manifest.base.name, "adapter": manifest.adapter.sha256} if manifest else {}
+    known = {"version": manifest.version, "base": manifest.base.name} if manifest else {}
     return {"model": entry.model, "current": entry.current, "heads": _heads(entry), "problem": entry.problem, **known}
 
 

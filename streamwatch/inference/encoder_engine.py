@@ -56,13 +56,14 @@ class EncoderEngine:
     def __init__(
         self, network: Network, reader: TokenReader, manifest: Manifest, placement: Placement, batch_tokens: int
     ) -> None:
-        self.model = f"minilm-l6+{manifest.short_hash}/{placement}"
+        self.model = f"{manifest.version}/{placement}"
         self._device = torch.device(placement.device)
         self._network = network.to(self._device).eval()
         self._network.encoder.to(DTYPES[placement.format])  # the heads stay float32: they are tiny, and decide ties
         self._reader = reader
         self._manifest = manifest
         self.scripts = manifest.scripts
+        self.labels = {head.name: head.labels for head in manifest.heads}
         self._batch_tokens = batch_tokens
         self._probe()
 
@@ -81,6 +82,13 @@ class EncoderEngine:
         if any(isinstance(result, RejectError) for result in results):
             self._probe()
         return results
+
+    def probabilities(self, batch: Sequence[TokenRow]) -> dict[str, Probabilities]:
+        """All calibrated probabilities, `(n, k)` of each head in the order of its `labels`: for who measures.
+
+        Not finite where the network's were not.
+        """
+        return self._probabilities([row.ids for row in batch])
 
     def classify(self, texts: Sequence[str]) -> list[Answer]:
         """One result for each of `texts`, in their order."""

@@ -20,6 +20,7 @@ from streamwatch.inference.backends.opening import (
     scripts_of_sentiment,
     version_of,
 )
+from streamwatch.inference.cascade.opening import with_cascade
 from streamwatch.inference.engine import Engine, NullEngine
 from streamwatch.models.base import locate_base
 from streamwatch.models.manifest import Manifest, checked_adapter, read_manifest
@@ -51,7 +52,7 @@ class Located(msgspec.Struct, frozen=True):
     @property
     def name(self) -> str:
         """The version as far as the files make it; device and numbers are added when it runs."""
-        return f"minilm-l6+{self.manifest.short_hash}"
+        return self.manifest.version
 
 
 def open_engine(settings: Settings) -> Engine:
@@ -130,7 +131,8 @@ def open_located(found: Located, settings: Settings) -> Engine:
     reader = TokenReader(found.base, manifest.max_tokens, manifest.tail_tokens, manifest.base.tokenizer_sha256)
     if reader.n_vocabulary > len(network.encoder.get_parameter("embeddings.word_embeddings.weight")):
         raise ModelError(f"{found.base}: the tokenizer has more words than the encoder: use the original files")
-    return EncoderEngine(network, reader, manifest, place(settings.device), settings.batch_tokens)
+    engine = EncoderEngine(network, reader, manifest, place(settings.device), settings.batch_tokens)
+    return with_cascade(engine, settings.cascade, found.folder, manifest)
 
 
 def _open_composite(found: Located | None, chosen: dict[str, Chosen], settings: Settings) -> Engine:

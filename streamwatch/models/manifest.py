@@ -30,6 +30,8 @@ FORMAT = 2
 MANIFEST_FILE = "manifest.json"
 ADAPTER_FILE = "adapter.safetensors"
 
+PINNED_NAME = "minilm-l6"
+"""What records call the pinned encoder."""
 MAX_MANIFEST_BYTES = 4 << 20
 """Ours has 6 kB; one of megabytes is none."""
 
@@ -37,6 +39,8 @@ Sha256 = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 OptionalSha256 = Annotated[str, Meta(pattern=r"\A([0-9a-f]{64})?\Z")]
 PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 """Of a file or folder in the model's: no separator, nothing hidden, never `..`."""
+BaseName = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_][A-Za-z0-9_./-]{0,127}\Z")]
+"""It goes onto records."""
 HeadName = Annotated[str, Meta(pattern=r"\A[a-z][a-z0-9_]{0,63}\Z")]
 """Part of the names of tensors, where a dot would mean something else."""
 LabelName = Annotated[str, Meta(min_length=1, max_length=128)]
@@ -58,7 +62,7 @@ class BaseModel(msgspec.Struct, frozen=True):
     `config.json`.
     """
 
-    name: LabelName
+    name: BaseName
     sha256: Sha256
     folder: str = ""
     tokenizer_sha256: OptionalSha256 = ""
@@ -190,8 +194,17 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def short_hash(self) -> str:
-        """The first 8 digits of the adapter's hash: enough to tell versions apart on a record."""
-        return self.adapter.sha256[:8]
+        """The first 8 digits of a hash over all that makes its labels: enough to tell versions apart on a record.
+
+        Weights alone would not do: new temperatures over old weights give other probabilities.
+        """
+        parts = (self.base, self.adapter, self.lora, self.heads, self.max_tokens, self.tail_tokens, self.scripts)
+        return sha256(msgspec.json.encode(parts)).hexdigest()[:8]
+
+    @property
+    def version(self) -> str:
+        """The model's name on records, without device and numbers: its base's name and `short_hash`."""
+        return f"{self.base.name.rpartition('/')[2] if self.base.folder else PINNED_NAME}+{self.short_hash}"
 
 
 def file_sha256(path: Path) -> str:

@@ -110,7 +110,7 @@ def test_both_tasks_by_others_need_no_model_of_ours(tmp_path: Path, moods: Path,
 
 def test_the_version_names_both_parts_and_changes_with_files_and_label_map(model: Path, moods: Path) -> None:
     engine = opened(model, sentiment_model=moods)
-    assert engine.model.startswith("sentiment=moods+") and ";topic=minilm-l6+" in engine.model
+    assert engine.model.startswith("sentiment=moods+") and ";topic=tiny+" in engine.model
     assert all(made.model == engine.model for made in predictions(engine, TEXTS))
     described = describe_model(load(model=str(model), sentiment_model=str(moods)))
     assert described.problem == "" and set(described.model.split(";")[0].split("+")[1]) <= set(engine.model)

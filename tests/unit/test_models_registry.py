@@ -90,7 +90,7 @@ def test_what_is_promoted_is_what_default_opens(registry: Path, model: Path) -> 
     name = add(registry, model)
     promote(registry, name, NOW)
     assert read_pointer(registry) == registry / "models" / name
-    assert open_engine(settings).model.startswith(f"minilm-l6+{read_manifest(model).short_hash}")
+    assert open_engine(settings).model.startswith(read_manifest(model).version + "/")
 
 
 def test_a_named_folder_goes_before_the_registry(registry: Path, model: Path, other: Path) -> None:
