@@ -15,12 +15,6 @@ from streamwatch.models.base import check_base, find_base
 from streamwatch.models.tokens import TokenReader
 
 
-@pytest.fixture
-def adapter(tiny_adapter: Path, tmp_path: Path) -> Path:
-    """An adapter folder that the test may spoil."""
-    return Path(shutil.copytree(tiny_adapter, tmp_path / "adapter"))
-
-
 def refusal(folder: Path) -> str:
     """The one line that opening `folder` ends with; `describe_model` says the same."""
     settings = load(model=str(folder))
@@ -30,8 +24,8 @@ def refusal(folder: Path) -> str:
     return str(caught.value)
 
 
-def test_a_trained_folder_opens_and_is_described(adapter: Path) -> None:
-    settings = load(model=str(adapter), device="cpu", threads=2)
+def test_a_trained_folder_opens_and_is_described(model: Path) -> None:
+    settings = load(model=str(model), device="cpu", threads=2)
     described = describe_model(settings)
     assert described.problem == ""
     assert open_engine(settings).model.startswith(described.model + "/")
@@ -48,19 +42,19 @@ def test_the_null_engine_opens_without_torch() -> None:
     assert isinstance(open_engine(load(model="null")), NullEngine)
 
 
-def test_an_adapter_with_another_hash_is_refused(adapter: Path) -> None:
-    path = adapter / "adapter.safetensors"
+def test_an_adapter_with_another_hash_is_refused(model: Path) -> None:
+    path = model / "adapter.safetensors"
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(content)
-    assert "its manifest says" in refusal(adapter)
-    assert "its manifest says" in describe_model(load(model=str(adapter))).problem
+    assert "its manifest says" in refusal(model)
+    assert "its manifest says" in describe_model(load(model=str(model))).problem
 
 
-def test_a_missing_folder_manifest_or_file_is_refused(adapter: Path, tmp_path: Path) -> None:
+def test_a_missing_folder_manifest_or_file_is_refused(model: Path, tmp_path: Path) -> None:
     assert "has no manifest.json" in refusal(tmp_path / "nowhere")
-    (adapter / "adapter.safetensors").unlink()
-    assert "is missing" in refusal(adapter)
+    (model / "adapter.safetensors").unlink()
+    assert "is missing" in refusal(model)
 
 
 def test_an_encoder_with_other_weights_is_refused(base_folder: Path, tmp_path: Path) -> None:
