@@ -23,6 +23,7 @@ COMMANDS: dict[str, str] = {
     "detect": "streamwatch.commands.detect:detect",
     "bench": "streamwatch.commands.bench:bench",
     "train": "streamwatch.commands.train:train",
+    "train-cascade": "streamwatch.commands.train_cascade:train_cascade",
     "models": "streamwatch.commands.models:models",
     "evaluate": "streamwatch.commands.evaluate:evaluate",
     "doctor": "streamwatch.commands.doctor:doctor",

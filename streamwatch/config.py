@@ -91,6 +91,7 @@ class Settings(BaseSettings):
     allow_downloads: bool = Field(False, description="Whether the encoder and classifiers may be fetched from the Hugging Face hub")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where the model runs; auto: the GPU where there is one")
     threads: Annotated[int, Field(ge=0)] = Field(0, description="Batches that are computed at once, each on one core; 0: as many as there are cores for the process")
+    cascade: Literal["auto", "on", "off"] = Field("auto", description="Whether the model's first stage (`streamwatch train-cascade`) answers the texts that it is sure of; auto: where the model has one that answers 5 % of a stream or more")
     batch_tokens: Annotated[int, Field(ge=128)] = Field(4096, description="Tokens of one batch, padding included")
     latency_budget_ms: Annotated[int, Field(ge=0)] = Field(100, description="How long a busy worker holds a document back at most so that its batch fills; with little traffic it holds none back")
     low_confidence_below: Annotated[float, Field(ge=0, le=1)] = Field(0.5, description="A sentiment with a probability below this is marked `low_confidence` on its record; it is counted all the same")
