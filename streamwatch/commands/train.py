@@ -44,6 +44,7 @@ PLAN_OPTIONS: dict[str, tuple[Any, str]] = {
     "unclear_weight": (NOT_NEGATIVE, "Of the topic `unclear` for posts of customers."),
     "distil_weight": (click.FloatRange(0, 1), "Of the teachers' word against the label's."),
     "distil_temperature": (POSITIVE, "Softening of the teachers' probabilities."),
+    "unlabelled_texts": (click.IntRange(min=0), "Of each unlabelled set at most; 0: all."),
     "dev_share": (click.FloatRange(0, 0.5), "Of all texts: for early stopping and temperatures."),
     "max_tokens": (click.IntRange(8, 512), "Longer texts are cut to this, in training and for ever after."),
     "tail_tokens": (click.IntRange(0, 256), "Of a text that is cut, how many are kept of its end."),
@@ -125,7 +126,7 @@ def train(data: Path, out: Path, log_dir: Path | None, threads: int, as_json: bo
             manifest = train_adapter(request, bars.watch, journal, stop.asked)
     except KeyboardInterrupt:
         click.echo(f"stopped: the same command goes on from the checkpoint in {out}", err=True)
-        raise click.exceptions.Exit(EXIT_INTERRUPTED) from None
+        raise SystemExit(EXIT_INTERRUPTED) from None  # click swallows its own Exit where it is not standalone
     finally:
         journal.close()
     console.print(metrics_table(manifest))

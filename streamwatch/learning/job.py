@@ -22,7 +22,7 @@ from streamwatch.learning.methods.choose import network_to_train
 from streamwatch.learning.objectives.targets import targets
 from streamwatch.learning.objectives.total import Objective
 from streamwatch.learning.request import Request, check, command_line
-from streamwatch.learning.teachers import teach
+from streamwatch.learning.teachers import HEARD_FILE, heard_before, teach
 from streamwatch.learning.trainer import Lesson, Trainer
 from streamwatch.learning.written import Written, write_weights
 from streamwatch.models.adapter import head_weights, load_network, read_adapter, write_adapter
@@ -46,20 +46,20 @@ def train_adapter(
         _check_files(request, material)
     network = network_to_train(request.base, material.heads, plan, request.start)
     request.out.mkdir(parents=True, exist_ok=True)
-    lesson = _lesson(request, material, watch)
-    trainer = Trainer(
-        network, lesson, plan, request.out, _run_name(request, material), _judge(network, material), journal, stopping
-    )
+    run = _run_name(request, material)
+    lesson = _lesson(request, material, run, watch)
+    trainer = Trainer(network, lesson, plan, request.out, run, _judge(network, material), journal, stopping)
     trainer.fit(lambda done, total, loss: watch("train", done, total, f"step {done}, loss {loss:.3f}"))
     manifest = _write(request, material, network, watch)
-    (request.out / CHECKPOINT_FILE).unlink(missing_ok=True)
+    for name in (CHECKPOINT_FILE, HEARD_FILE):
+        (request.out / name).unlink(missing_ok=True)
     return manifest
 
 
 def _material(request: Request, watch: Watcher) -> Material:
     plan = request.plan
     reader = TokenReader(request.base, plan.max_tokens, plan.tail_tokens)
-    return read_material(request.data, request.entries, reader, watch, dev_share=plan.dev_share, norm=plan.norm)
+    return read_material(request.data, request.entries, reader, plan, watch)
 
 
 def _check_files(request: Request, material: Material) -> None:
@@ -69,15 +69,15 @@ def _check_files(request: Request, material: Material) -> None:
             raise ConfigError(f"{file.file} is not the file that {entry.name} means (SHA-256 {file.sha256[:8]}…)")
 
 
-def _lesson(request: Request, material: Material, watch: Watcher) -> Lesson:
+def _lesson(request: Request, material: Material, run: str, watch: Watcher) -> Lesson:
     plan = request.plan
     examples = [row.example for row in material.train]
     asked = targets(examples, material.entries, material.heads, plan.unclear_weight)
     if request.teachers:
-        asked.teacher = teach(
+        asked.teacher = heard_before(request.out, run, lambda: teach(
             request.teachers, request.base, examples, material.entries, material.heads,
             lambda done, total: watch("teach", done, total, f"{done} texts"),
-        )  # fmt: skip
+        ))  # fmt: skip
     objective = Objective(material.heads, plan.smoothing, plan.distil_weight, plan.distil_temperature)
     return Lesson([row.ids for row in material.train], asked, objective)
 

@@ -10,9 +10,11 @@ from streamwatch.errors import ConfigError
 from streamwatch.inference.engine import UNCLEAR
 from streamwatch.learning.datasets.entry import DOMAINS, TASK_LABELS, DataSet
 from streamwatch.learning.datasets.rows import Example, read_examples
+from streamwatch.learning.plan import Plan
 from streamwatch.learning.split import Side, sides
 from streamwatch.models.manifest import DataFile, HeadEntry, file_sha256
 from streamwatch.models.tokens import TokenReader
+from streamwatch.text.clean import text_hash
 
 
 class Watcher(Protocol):
@@ -42,15 +44,16 @@ class Material(msgspec.Struct, frozen=True):
 
 
 def read_material(
-    folder: Path, entries: Sequence[DataSet], reader: TokenReader, watch: Watcher, *, dev_share: float, norm: str = ""
+    folder: Path, entries: Sequence[DataSet], reader: TokenReader, plan: Plan, watch: Watcher
 ) -> Material:
     """The examples of `entries` out of `folder`. Raises `ConfigError` on bad data, with file and row."""
-    heads = head_entries(entries, norm)
+    heads = head_entries(entries, plan.norm)
     examples: list[Example] = []
     for number, entry in enumerate(entries, start=1):
-        examples += read_examples(folder, entry)
+        read = read_examples(folder, entry)
+        examples += read if entry.task else some_unknown(read, examples, plan.unlabelled_texts)
         watch("read", number, len(entries), entry.name)
-    divided = _divided(examples, reader, dev_share)
+    divided = _divided(examples, reader, plan.dev_share)
     named = {entry.name: entry for entry in entries}
     if not divided["train"]:
         raise ConfigError(f"{folder} has nothing to learn from: the data sets are empty, or too small to be divided")
@@ -62,6 +65,13 @@ def read_material(
         report=[row for row in divided["report"] if row.example.task],
         files=tuple(_data_file(folder, entry, divided) for entry in entries),
     )
+
+
+def some_unknown(read: Sequence[Example], known: Sequence[Example], n: int) -> list[Example]:
+    """`n` of the examples whose texts are not among `known`, the same ones every time; all of them where `n` is 0."""
+    texts = {example.text for example in known}
+    left = sorted((e for e in read if e.text not in texts), key=lambda example: text_hash(example.text))
+    return left[:n] if n else left
 
 
 def _divided(examples: Sequence[Example], reader: TokenReader, dev_share: float) -> dict[Side, list[TokenisedExample]]:

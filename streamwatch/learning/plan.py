@@ -42,6 +42,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         unclear_weight: of the label `unclear` for texts of customers (Hendrycks et al., arXiv 1812.04606); 0: not taught.
         distil_weight: of the teachers' word against the label's.
         distil_temperature: the softening of the teachers' probabilities (Hinton et al., arXiv 1503.02531).
+        unlabelled_texts: of each set without labels at most; 0: all. Which ones is a matter of their hash.
         dev_share: of all texts.
         max_tokens, tail_tokens: where longer texts are cut, in training and for ever after; see `TokenReader`.
         budget_bytes: of the adapter's file. What ships has 6 MB.
@@ -68,6 +69,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     unclear_weight: float = 0.3
     distil_weight: float = 0.7
     distil_temperature: float = 1.0
+    unlabelled_texts: int = 0
     dev_share: float = 0.05
     max_tokens: int = 128
     tail_tokens: int = 32

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import msgspec
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 
 from streamwatch.learning.datasets.entry import DOMAINS, DataSet, Domain
@@ -23,6 +25,7 @@ from streamwatch.models.manifest import HeadEntry, Manifest, read_manifest
 from streamwatch.models.tokens import TokenReader
 
 Progress = Callable[[int, int], None]
+HEARD_FILE = "heard.safetensors"
 
 
 class Teacher(msgspec.Struct, frozen=True):
@@ -73,6 +76,19 @@ def _speaks(teacher: Teacher, entry: DataSet) -> bool:
 
 def _teaches(head: HeadEntry, entry: DataSet) -> bool:
     return not head.outside or entry.domain != DOMAINS[1]
+
+
+def heard_before(folder: Path, run: str, hear: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
+    """What teachers said in this run before it was interrupted, else what `hear` gives: hearing them takes minutes."""
+    path = folder / HEARD_FILE
+    if path.is_file():
+        with safe_open(path, framework="pt") as file:
+            if file.metadata()["run"] == run:
+                return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    heard = hear()
+    save_file(heard, new := path.with_suffix(".new"), metadata={"run": run})
+    new.replace(path)
+    return heard
 
 
 class _Said(msgspec.Struct):

@@ -14,8 +14,8 @@ from streamwatch.inference.engine import TOPICS, UNCLEAR
 from streamwatch.learning.batches import epoch_batches
 from streamwatch.learning.datasets import catalogue
 from streamwatch.learning.datasets.entry import DataSet, read_entry
-from streamwatch.learning.datasets.rows import NO_LABEL, read_examples
-from streamwatch.learning.material import head_entries
+from streamwatch.learning.datasets.rows import NO_LABEL, Example, read_examples
+from streamwatch.learning.material import head_entries, some_unknown
 from streamwatch.learning.near_copies import jaccard, near_copies
 from streamwatch.learning.split import DEV_SHARE, VALIDATION_SHARE, held_out, sides
 from streamwatch.text.words import word_set

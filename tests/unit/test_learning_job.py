@@ -19,9 +19,10 @@ from streamwatch.learning import trainer
 from streamwatch.learning.checkpoint import CHECKPOINT_FILE
 from streamwatch.learning.datasets import catalogue
 from streamwatch.learning.job import train_adapter
+from streamwatch.learning.journal import open_journal
 from streamwatch.learning.plan import Plan
 from streamwatch.learning.request import Request, command_line
-from streamwatch.learning.teachers import Teacher
+from streamwatch.learning.teachers import Teacher, heard_before
 from streamwatch.models.adapter import load_network, read_adapter
 from streamwatch.models.base import locate_base
 from streamwatch.models.manifest import read_manifest
@@ -168,6 +169,36 @@ def test_a_pupil_learns_from_teachers_and_texts_without_labels(
         train_adapter(msgspec.structs.replace(pupil, teachers=[]), ignore)
 
 
+def test_what_teachers_said_is_heard_once_in_a_run(tmp_path: Path) -> None:
+    said = {"sentiment": torch.rand(2, 3)}
+    first = heard_before(tmp_path, "run", lambda: said)
+    again = heard_before(tmp_path, "run", lambda: {})
+    other = heard_before(tmp_path, "other run", lambda: {"topic": torch.ones(1, 2)})
+    assert torch.equal(first["sentiment"], again["sentiment"]) and list(other) == ["topic"]
+
+
+def test_the_course_of_a_run_is_there_for_tensorboard(
+    labelled_folder: Path, base_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    monkeypatch.setattr(trainer, "JOURNAL_EVERY", 1)
+    journal = open_journal(tmp_path / "log")
+    train_adapter(request(labelled_folder, tmp_path / "made", base_folder, dev_share=0.2), ignore, journal)
+    journal.close()
+    events = EventAccumulator(str(tmp_path / "log"))
+    events.Reload()
+    assert set(events.Tags()["scalars"]) == {"train/loss", "train/rate", "dev/macro_f1"}
+    assert len(events.Scalars("train/loss")) > 3
+
+
+def test_without_tensorboard_one_line_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(ConfigError, match=r"pip install streamwatch\[train\]"):
+        open_journal(tmp_path)
+
+
 def test_a_file_that_is_not_the_known_one_is_no_release(
     labelled_folder: Path, base_folder: Path, tmp_path: Path
 ) -> None:
@@ -211,7 +242,7 @@ def command(data: Path, out: Path, *more: str) -> list[str]:
 
 
 def test_the_command_trains_and_shows_what_came_of_it(labelled_folder: Path, tmp_path: Path) -> None:
-    arguments = command(labelled_folder, tmp_path / "made", "--epochs", "0.1", "--threads", "2", "--json")
+    arguments = command(labelled_folder, tmp_path / "made", "--epochs", "0.1", "--threads", "1", "--json")
     done = CliRunner().invoke(train, arguments, catch_exceptions=False)
     assert done.exit_code == 0
     assert "macro-F1" in done.stderr
