@@ -67,6 +67,14 @@ def test_texts_without_a_task_have_no_label(tmp_path: Path) -> None:
     assert example.label == NO_LABEL
 
 
+def test_unlabelled_texts_are_new_ones_and_the_same_every_time() -> None:
+    read = [Example(text, "bare", "", NO_LABEL) for text in "abcdefgh"]
+    known = [Example("c", "desk", "sentiment", 0)]
+    some = some_unknown(read, known, 3)
+    assert some == some_unknown(read[::-1], known, 3) and len(some) == 3
+    assert {e.text for e in some_unknown(read, known, 0)} == set("abdefgh")
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
