@@ -38,7 +38,9 @@ SHIPPED_NAME = "shipped"
 ID_DIGITS = 16
 """64 bits of a SHA-256: two of a million models share their id with a probability of 3 in 10⁸."""
 KEPT = (".json", ".jsonl", ".csv", ".md", ".txt", ".safetensors")
-"""What files of a model are called. All else in its folder (logs, checkpoints, pickles) is left behind."""
+"""What files of a model are called. All else in its folder (logs, pickles) is left behind."""
+OF_TRAINING = ("checkpoint.safetensors", "heard.safetensors")
+"""What a training that was killed leaves beside them: to go on from, and no part of the model."""
 MAX_STEPS_BACK = 100
 
 
@@ -149,7 +151,7 @@ def _files(folder: Path) -> dict[str, Path]:
     """The model's files by their names in its folder: those beside the manifest, and its own base's."""
     own = read_manifest(folder).base.folder
     names = [path.name for path in folder.iterdir() if path.suffix in KEPT and not path.name.startswith(".")]
-    found = {name: inside(folder, name) for name in names}
+    found = {name: inside(folder, name) for name in names if name not in OF_TRAINING}
     if own:
         found |= {f"{own}/{name}": inside(inside(folder, own), name) for name in FILES}
     return {name: path for name, path in found.items() if path.is_file()}

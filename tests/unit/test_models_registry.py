@@ -54,7 +54,13 @@ def test_the_id_is_made_of_all_that_is_in_the_files(registry: Path, model: Path,
 
 
 def test_logs_checkpoints_and_pickles_are_left_behind(registry: Path, model: Path) -> None:
-    for name in ("events.out.tfevents.1", "checkpoint.pt", ".hidden.json", "encoder/pytorch_model.bin"):
+    for name in (
+        "events.out.tfevents.1",
+        "checkpoint.pt",
+        "checkpoint.safetensors",
+        ".hidden.json",
+        "encoder/pytorch_model.bin",
+    ):
         (model / name).write_bytes(b"x")
     (model / "logs").mkdir()
     (model / "logs" / "a.json").write_text("{}")
