@@ -28,6 +28,7 @@ def build(settings: Settings) -> App:
 
     @app.agent(source, name="classify")
     async def classify(stream: Any) -> None:
+        services.buffer.queue = stream.channel.queue
         async for event in stream.noack().events():
             await services.take(event.message)
 

@@ -11,6 +11,7 @@ from aiokafka.errors import KafkaError
 from faust import Service
 
 from streamwatch.agents.alerts import AlertService
+from streamwatch.agents.buffer import BufferWatch
 from streamwatch.agents.classify import Committer, Runs
 from streamwatch.agents.context import Context, log
 from streamwatch.agents.offsets import GroupOffsets
@@ -36,6 +37,7 @@ class Services:
         self._context = context
         self._app = app
         self._ready = asyncio.Event()
+        self.buffer = BufferWatch(app)
         self._tasks: list[asyncio.Task[None]] = []
 
     def as_faust_service(self) -> type[Service]:
@@ -81,6 +83,7 @@ class Services:
         self._spawn(writer.run())
         self._spawn(AlertService(self._context, self._sender, self._offsets).run())
         self._spawn(Watchdog(self._context, self._app, self._runs, writer, self._offsets).run())
+        self._spawn(self.buffer.run())
         if watch is not None:
             self._spawn(watch.run(self._pipeline.predictions.swap))
         self._spawn(self._watch_for_failure())

@@ -21,10 +21,7 @@ def parts_of(settings: Settings, name: str) -> list[TopicPartition]:
 
 def ends_of(settings: Settings, *names: str) -> dict[TopicPartition, int]:
     """Where the partitions of these channels end now."""
-    parts = [part for name in names for part in parts_of(settings, name)]
-    with broker.consumer(settings) as reader:
-        ends: dict[TopicPartition, int] = reader.end_offsets(parts)
-        return ends
+    return broker.end_offsets(settings, [part for name in names for part in parts_of(settings, name)])
 
 
 def records_of(settings: Settings, name: str, start: Mapping[TopicPartition, int] | None = None) -> Iterator[Any]:

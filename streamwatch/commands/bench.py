@@ -42,8 +42,9 @@ def pipeline(file: Path | None, columns: tuple[str, ...], as_json: bool, **plan:
 
     The channel is filled beforehand. `ratio` is documents a second of the whole way over those of the engine alone on
     the same texts and one core each; `documents_per_cpu_second` counts all CPU time of the worker but that of its start,
-    which a worker with nothing to read shows. The bare loop reads with a Faust agent and sends each document on with
-    aiokafka's producer; `cpu_ratio_to_bare_faust` is the CPU time of a document with us over that with the loop.
+    which a worker with nothing to read shows; `cpu_ratio` is `ratio` in CPU seconds, for a machine that is not quiet. The
+    bare loop reads with a Faust agent, commits, and sends each document on with aiokafka's producer;
+    `cpu_ratio_to_bare_faust` is the CPU time of a document with us over that with the loop.
     """
     from streamwatch.bench.pipeline import Plan
     from streamwatch.bench.pipeline import bench as run

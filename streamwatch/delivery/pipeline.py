@@ -7,6 +7,7 @@ drift sample are acknowledged first. Nothing here knows Faust: it is driven by a
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
@@ -39,6 +40,8 @@ EMIT_RECORDS = 1000
 """Records of one emission: a produce request of half a megabyte, acknowledged in some milliseconds."""
 GATHER_S = 0.003
 GATHER_BUSY_S = 0.03
+IN_FLIGHT_BYTES = 64 * 1024 * 1024
+"""Of the records in flight: sixteen kilobytes for each of the usual 4096, so that only news in full or worse reaches it."""
 BUSY_IN_FLIGHT = 64
 """Pause before a finished prefix is sent, short while little is in flight: a produce request costs as much as thirty
 documents, and without a pause a backlog would leave one by one."""
@@ -78,6 +81,7 @@ class Run:
         self.ledger: PartitionLedger[Finished] = PartitionLedger(committed)
         self.committable = committed
         self.n_in_flight = 0
+        self.sizes: deque[int] = deque()
         self.n_lost = n_lost
         self.ended = False
         self.wake = asyncio.Event()
@@ -110,6 +114,7 @@ class Pipeline:
         self._room = asyncio.Event()
         self._room.set()
         self.n_in_flight = 0
+        self.n_bytes = 0
 
     def start(self) -> None:
         """Start the engine's task."""
@@ -142,10 +147,7 @@ class Pipeline:
         if run.ended:  # while it waited: it would take room that nobody gives back
             return
         run.ledger.open(source.offset)
-        run.n_in_flight += 1
-        self.n_in_flight += 1
-        if self.n_in_flight >= self._settings.max_in_flight:
-            self._room.clear()
+        self._enter(run, len(source.value or b""))
         if source.marker is not None:
             run.finish(source.offset, Finished(without_document(source, "marker")))
             return
@@ -225,11 +227,25 @@ class Pipeline:
                 await asyncio.sleep(wait_s)
         raise AssertionError("unreachable")
 
+    def _enter(self, run: Run, n_bytes: int) -> None:
+        run.n_in_flight += 1
+        run.sizes.append(n_bytes)
+        self.n_in_flight += 1
+        self.n_bytes += n_bytes
+        self._open_or_close()
+
     def _leave(self, run: Run, n: int) -> None:
+        """The oldest `n` are acknowledged, or are somebody else's now."""
         run.n_in_flight -= n
         self.n_in_flight -= n
-        if self.n_in_flight < self._settings.max_in_flight:
+        self.n_bytes -= sum(run.sizes.popleft() for _ in range(n))
+        self._open_or_close()
+
+    def _open_or_close(self) -> None:
+        if self.n_in_flight < self._settings.max_in_flight and self.n_bytes < IN_FLIGHT_BYTES:
             self._room.set()
+        else:
+            self._room.clear()
 
     def _spawn(self, coroutine: Awaitable[None]) -> "asyncio.Task[None]":
         task = asyncio.ensure_future(coroutine)

@@ -327,6 +327,28 @@ def test_when_too_much_is_in_flight_taking_waits() -> None:
     asyncio.run(check())
 
 
+def test_large_documents_fill_the_room_by_their_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "IN_FLIGHT_BYTES", 10_000)
+
+    def large(offset: int) -> bytes:
+        return encode({"id": f"d{offset}", "text": f"{offset} " * 600, "published_at": "2023-11-14T22:13:20Z"})
+
+    async def check() -> None:
+        async with Desk() as desk:
+            desk.sender.away = True
+            run = desk.pipeline.begin("social", 0, committed=0)
+            taking = asyncio.ensure_future(desk.take(run, range(20), large))
+            await asyncio.sleep(0.05)
+            assert not taking.done()
+            assert 10_000 <= desk.pipeline.n_bytes < 12_000
+            desk.sender.away = False
+            await taking
+            await until(lambda: run.committable == 20)
+            assert desk.pipeline.n_bytes == 0
+
+    asyncio.run(check())
+
+
 def test_the_end_of_a_run_frees_its_room_and_emits_nothing_more() -> None:
     async def check() -> None:
         async with Desk(max_in_flight=16) as desk:
