@@ -19,7 +19,6 @@ from streamwatch.inference.cascade.first_stage import (
     CascadeHead,
     FirstStage,
     Floats,
-    Weights,
     may_answer,
     write_first_stage,
 )
@@ -61,10 +60,10 @@ def make_cascade(found: Located, data: Path, n_texts: int, watch: Watch) -> Casc
     side = np.array([_side(text) for text in texts])
     train = np.flatnonzero(side == "train")
     weights = fit([texts[i] for i in train], [part[train] for part in soft], progress=lambda a, b: watch("fit", a, b))
-    draft = _card(found, weights, tuple(NEVER for _ in soft), len(train))
+    draft = _card(found, NEVER, len(train))
     judge = _Judge(known, soft, FirstStage(draft, weights, ""))
-    chosen = choose(judge.sets(np.flatnonzero(side == "dev")), STREAM)
-    card = _measured(_card(found, weights, chosen, len(train)), chosen, judge.sets(np.flatnonzero(side == "report")))
+    chosen = choose(judge.sets(np.flatnonzero(side == "dev")))
+    card = _measured(_card(found, chosen, len(train)), chosen, judge.sets(np.flatnonzero(side == "report")))
     write_first_stage(found.folder, card, weights)
     return card
 
@@ -150,23 +149,22 @@ class _Judge:
         return Judged(name, trunk, first, self._allowed[rows], at, labels)
 
 
-def _card(found: Located, weights: Weights, thresholds: Sequence[float], n_texts: int) -> CascadeCard:
-    heads = zip(found.manifest.heads, thresholds, strict=True)
+def _card(found: Located, threshold: float, n_texts: int) -> CascadeCard:
     return CascadeCard(
         adapter=found.manifest.adapter.sha256,
-        heads=tuple(CascadeHead(head.name, head.labels, threshold) for head, threshold in heads),
+        heads=tuple(CascadeHead(head.name, head.labels, threshold) for head in found.manifest.heads),
         n_texts=n_texts,
         seed=SEED,
     )
 
 
-def _measured(card: CascadeCard, thresholds: Sequence[float], sets: Sequence[Judged]) -> CascadeCard:
+def _measured(card: CascadeCard, threshold: float, sets: Sequence[Judged]) -> CascadeCard:
     """With figures of texts that nothing was fitted or chosen by."""
     [stream] = [judged for judged in sets if judged.name == STREAM]
-    labelled = {judged.name: scores(judged, thresholds) for judged in sets if judged.labels is not None}
+    labelled = {judged.name: scores([judged], threshold) for judged in sets if judged.labels is not None}
     return msgspec.structs.replace(
         card,
-        coverage=round(coverage(stream, thresholds), 4),
-        agreement=round(agreement(stream, thresholds), 4),
+        coverage=round(coverage(stream, threshold), 4),
+        agreement=round(agreement(stream, threshold), 4),
         macro_f1={name: (round(alone, 4), round(whole, 4)) for name, (alone, whole) in labelled.items()},
     )
