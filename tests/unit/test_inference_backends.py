@@ -11,8 +11,13 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from tiny_models import POSITIONS, tiny_config, tiny_tokenizer
-from transformers import AutoModelForSequenceClassification, BertForSequenceClassification
+from tiny_models import POSITIONS, WORDS, tiny_config, tiny_tokenizer
+from transformers import (
+    AutoConfig,
+    AutoModelForSequenceClassification,
+    BertForSequenceClassification,
+    PreTrainedTokenizerFast,
+)
 
 from streamwatch.config import load
 from streamwatch.errors import ConfigError, FatalError, ModelError, RejectError
@@ -163,6 +168,35 @@ def test_odd_texts_have_an_answer_or_a_typed_reject_and_harm_no_other(model: Pat
             before, odd, after = classify(engine, ["shares fall", text, "shares fall"])
             assert isinstance(odd, Prediction | RejectError), text[:20]
             assert before == after == plain
+
+
+WORDS_OF = {"vocab_size": len(WORDS), "pad_token_id": 0, "bos_token_id": 2, "eos_token_id": 3}
+ARCHITECTURES = {
+    "roberta": {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 48,
+                "max_position_embeddings": 66},
+    "distilbert": {"dim": 32, "n_layers": 2, "n_heads": 2, "hidden_dim": 48, "max_position_embeddings": 64},
+    "modernbert": {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 48,
+                   "max_position_embeddings": 64, "cls_token_id": 2, "sep_token_id": 3},
+    "gpt2": {"n_embd": 32, "n_layer": 2, "n_head": 2, "n_positions": 64},
+    "bart": {"d_model": 32, "encoder_layers": 1, "decoder_layers": 1, "encoder_attention_heads": 2,
+             "decoder_attention_heads": 2, "encoder_ffn_dim": 48, "decoder_ffn_dim": 48, "max_position_embeddings": 64},
+    "xlnet": {"d_model": 32, "n_layer": 2, "n_head": 2, "d_inner": 48},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ARCHITECTURES)
+def test_classifiers_of_other_kinds_answer_alone_as_among_others(model: Path, tmp_path: Path, kind: str) -> None:
+    torch.manual_seed(5)
+    labels = dict(enumerate(SENTIMENTS))
+    config = AutoConfig.for_model(kind, **WORDS_OF, **ARCHITECTURES[kind], id2label=labels)
+    AutoModelForSequenceClassification.from_config(config).save_pretrained(tmp_path / kind)
+    marks = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
+    PreTrainedTokenizerFast(tokenizer_object=tiny_tokenizer(), **marks).save_pretrained(tmp_path / kind)
+    engine = opened(model, sentiment_model=tmp_path / kind)
+    together = predictions(engine, TEXTS)
+    for text, expected in zip(TEXTS, together, strict=True):
+        [alone] = predictions(engine, [text])
+        assert sentiment_of(alone).probabilities == pytest.approx(sentiment_of(expected).probabilities, abs=2e-4)
 
 
 def test_half_a_surrogate_pair_fails_alone(model: Path, moods: Path) -> None:

@@ -88,8 +88,9 @@ class ClassifierBackend:
         n, width = padded_shape([len(row) for row in rows])
         ids = np.full((n, min(width, self._loaded.max_tokens)), self._loaded.pad_id, dtype=np.int64)
         mask = np.zeros_like(ids)
-        mask[:, 0] = 1  # a row of padding alone attends to something, too
-        for i, row in enumerate(rows):
+        for i, row in enumerate(
+            [*rows, *rows[:1] * (n - len(rows))]
+        ):  # a row that fills up is whole: BART counts its ends
             ids[i, : len(row)] = row
             mask[i, : len(row)] = 1
         return torch.from_numpy(ids).to(self._device), torch.from_numpy(mask).to(self._device)

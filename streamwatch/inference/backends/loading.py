@@ -83,8 +83,8 @@ def load(folder: Path, config: Any) -> Loaded:
 
 def _max_tokens(config: Any, said: int) -> int:
     """The longest text in tokens, a multiple of the grain of padded lengths where that is possible."""
-    positions = getattr(config, "max_position_embeddings", None) or MOST_TOKENS + RESERVED_POSITIONS
-    most = min(positions - RESERVED_POSITIONS, said, MOST_TOKENS)
+    positions = getattr(config, "max_position_embeddings", None) or 0  # XLNet has none and says −1
+    most = min(positions - RESERVED_POSITIONS if positions > 0 else MOST_TOKENS, said, MOST_TOKENS)
     return most // GRAIN * GRAIN or most
 
 
