@@ -17,6 +17,7 @@ from streamwatch.agents.context import Context, log
 from streamwatch.agents.offsets import GroupOffsets
 from streamwatch.agents.preflight import check
 from streamwatch.agents.sender import KafkaSender
+from streamwatch.agents.serving import ServingNote
 from streamwatch.agents.trends import TrendWriter
 from streamwatch.agents.watchdog import Watchdog
 from streamwatch.delivery.pipeline import Pipeline
@@ -84,6 +85,7 @@ class Services:
         self._spawn(AlertService(self._context, self._sender, self._offsets).run())
         self._spawn(Watchdog(self._context, self._app, self._runs, writer, self._offsets).run())
         self._spawn(self.buffer.run())
+        self._spawn(ServingNote(self._context, self._pipeline.predictions, watch).run())
         if watch is not None:
             self._spawn(watch.run(self._pipeline.predictions.swap))
         self._spawn(self._watch_for_failure())

@@ -9,6 +9,7 @@ from streamwatch.doctor.finding import Check, Finding, fail
 from streamwatch.doctor.kafka import check_broker
 from streamwatch.doctor.model import check_device, check_model, check_registry
 from streamwatch.doctor.rules import check_rules
+from streamwatch.doctor.serving import check_serving
 from streamwatch.doctor.store import check_redis
 from streamwatch.errors import StreamwatchError
 
@@ -21,6 +22,7 @@ CHECKS: Mapping[str, Check] = MappingProxyType(
         "registry": check_registry,
         "model": check_model,
         "device": check_device,
+        "serving": check_serving,
     }
 )
 
