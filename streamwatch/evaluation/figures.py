@@ -7,7 +7,15 @@ import numpy as np
 
 from streamwatch.evaluation.scoring import Scored
 from streamwatch.evaluation.tally import NO_ANSWER
-from streamwatch.learning.metrics import accuracy, confusion, macro_f1, precision, recall, selective_accuracy
+from streamwatch.learning.metrics import (
+    accuracy,
+    confusion,
+    macro_f1,
+    macro_recall,
+    precision,
+    recall,
+    selective_accuracy,
+)
 from streamwatch.learning.reliability import calibration
 
 COVERAGES = (0.5, 0.8, 0.9)
@@ -38,6 +46,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     n: int
     accuracy: float
     macro_f1: float
+    macro_recall: float
     recall: dict[str, float]
     precision: dict[str, float]
     ece: float
@@ -75,6 +84,7 @@ def figures(scored: Scored, names: Sequence[str], subject: Subject) -> Figures:
         n=len(tally),
         accuracy=_rounded(accuracy(labels, predicted)),
         macro_f1=_rounded(macro_f1(labels, predicted, len(names))),
+        macro_recall=_rounded(macro_recall(labels, predicted, len(names))),
         recall={names[k]: _rounded(recall(labels, predicted, k)) for k in occurring},
         precision={names[k]: _rounded(precision(labels, predicted, k)) for k in occurring},
         ece=_rounded(reliability.shown),

@@ -25,7 +25,7 @@ def lines(f: Figures) -> Iterator[str]:
     """The figures that are of all texts together."""
     yield f"{f.task} of {f.model}"
     yield f"on {f.data}: {f.n:,} texts in {f.seconds:.1f} s" + "".join(_counted(f))
-    yield f"accuracy {f.accuracy:.3f}   macro-F1 {f.macro_f1:.3f}"
+    yield f"accuracy {f.accuracy:.3f}   macro-F1 {f.macro_f1:.3f}   macro-recall {f.macro_recall:.3f}"
     low, high = f.ece_interval
     yield f"calibration error {f.ece:.3f} (95 % interval {low:.3f} to {high:.3f})"
     yield (
