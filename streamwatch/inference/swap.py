@@ -19,7 +19,6 @@ Examples:
 
 import asyncio
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -41,8 +40,6 @@ log = logging.getLogger(__name__)
 
 POLL_S = 2.0
 """How often the pointer is looked at: one small file."""
-NICE = 10
-"""Of the thread that opens a model: what serves goes first."""
 WARM_WORDS = (4, 12, 28, 60, 120)
 """Lengths of the texts that warm a model, near those of posts and news: kernels are chosen at the first batch of a shape."""
 WARM_ROWS = 8
@@ -94,7 +91,7 @@ class ModelWatch:
             return
         started = time.monotonic()
         try:
-            engine = await _in_quiet_thread(lambda: warmed(self._open_engine()))
+            engine = await _in_a_thread(lambda: warmed(self._open_engine()))
         except Exception as error:
             self._refuse(str(error) if isinstance(error, ModelError) else repr(error))
             return
@@ -139,13 +136,17 @@ def warmed(engine: Engine) -> Engine:
     return engine
 
 
-async def _in_quiet_thread(call: Callable[[], T]) -> T:
-    """The call's result, made in a thread that gives way to others. The thread is left alone when we are cancelled."""
+async def _in_a_thread(call: Callable[[], T]) -> T:
+    """The call's result, made in a thread of its own, which is left alone when we are cancelled.
+
+    It has one torch thread, and no lower priority: it holds the interpreter's lock for 20 ms at most (measured: the tokenizer's
+    file), but a thread that has to wait for a processor while it holds the lock makes everybody wait.
+    """
     loop = asyncio.get_running_loop()
     made: asyncio.Future[T] = loop.create_future()
 
     def work() -> None:
-        _give_way()
+        one_core()
         try:
             result = call()
         except BaseException as error:
@@ -160,10 +161,3 @@ async def _in_quiet_thread(call: Callable[[], T]) -> T:
 def _tell(loop: asyncio.AbstractEventLoop, made: "asyncio.Future[T]", tell: Callable[[], None]) -> None:
     with suppress(RuntimeError):  # the loop is closed: nobody waits
         loop.call_soon_threadsafe(lambda: None if made.done() else tell())
-
-
-def _give_way() -> None:
-    """One torch thread, and behind everything else: on Linux a thread has a niceness of its own."""
-    one_core()
-    with suppress(OSError, AttributeError):
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
