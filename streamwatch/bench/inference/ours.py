@@ -92,6 +92,7 @@ class PreTokenised:
 def said(answers: Sequence[Any]) -> Said:
     """The labels of the answers.
 
+    >>> from streamwatch.errors import RejectError
     >>> said([RejectError("classification_failed")])
     {'sentiment': ['none'], 'topic': ['none']}
     """

@@ -2,7 +2,7 @@
 
 Examples:
     >>> [list(part) for part, _, _ in sorted_batches([[1, 2], [3], [4, 5, 6]], 2)]
-    [[1, 0], [2]]
+    [[0, 2], [1]]
 """
 
 from collections.abc import Iterator, Sequence

@@ -53,16 +53,21 @@ def bench(options: Options, settings: Settings, say: Say) -> dict[str, Any]:
     stream, others = texts[: -options.search], texts[-options.search :]
     with tempfile.TemporaryDirectory() as folder:
         specs = _specs(load(**(settings.model_dump() | {"threads": cores})), others, stream, cores, Path(folder))
-        opened, missing = open_all(specs, options.only, say)
-        for one in opened:
-            one.variant.classify(others)
-        timed = run_rounds(opened, stream, options.rounds, say)
-        quality = _qualities(opened, options, say)
-    return _report(opened, timed, quality) | {
+        return bench_specs(specs, stream, others, options, say) | {"cores": cores}
+
+
+def bench_specs(
+    specs: Sequence[Spec], stream: Sequence[str], others: Sequence[str], options: Options, say: Say
+) -> dict[str, Any]:
+    """All figures but the cores: of these variants over `stream`, warmed up on `others`."""
+    opened, missing = open_all(specs, options.only, say)
+    for one in opened:
+        one.variant.classify(others)
+    timed = run_rounds(opened, stream, options.rounds, say)
+    return _report(opened, timed, _qualities(opened, options, say)) | {
         "documents": len(stream),
         "distinct_texts": len(set(stream)),
         "rounds": options.rounds,
-        "cores": cores,
         "missing": missing,
         "cpu": cpu_name(),
         "versions": versions(),
