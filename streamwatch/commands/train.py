@@ -24,9 +24,12 @@ EXIT_INTERRUPTED = 130
 
 PLAN_OPTIONS: dict[str, tuple[Any, str]] = {
     "method": (click.Choice(METHODS), "What of the encoder moves."),
-    "rank": (click.IntRange(1, 384), "Of the LoRA matrices."),
+    "rank": (click.IntRange(1, 384), "Of the low-rank matrices."),
     "layers": (str, "Layers of the encoder to keep, as 0,2,4; one may stand twice. Empty: all."),
+    "units": (click.IntRange(min=0), "Units of each feed-forward layer to keep; 0: all."),
     "norm": (click.Choice(("", "adn")), "A normalisation before each head."),
+    "head_members": (click.IntRange(1, 16), "Sets of heads that learn side by side and become one."),
+    "regulariser": (click.Choice(("", "fgm", "r_drop")), "A second pass for each batch."),
     "epochs": (POSITIVE, "Passes over the training texts; may be a fraction."),
     "max_minutes": (NOT_NEGATIVE, "End after this long at most, the learning rate brought down in time; 0: no limit."),
     "batch_size": (click.IntRange(min=1), "Texts a step."),
@@ -89,6 +92,8 @@ def _choices(_: click.Context, option: click.Parameter, given: tuple[str, ...]) 
               help="A model to learn from, repeatable (then their mean); of one domain's texts or of all.")  # fmt: skip
 @click.option("--start", type=FOLDER, help="Folder of a model to go on from, in place of the plain encoder.")
 @click.option("--release", is_flag=True, help="The model is to ship: take permissive sets only, and the known files.")
+@click.option("--search", default=0, type=click.IntRange(min=0), metavar="N",
+              help="First try N plans around this one on few texts, by successive halving; 0: none.")  # fmt: skip
 @plan_options
 @click.option("--log-dir", type=FOLDER, help="Folder for TensorBoard's event files.")
 @click.option("--threads", default=0, type=click.IntRange(min=0), help="Torch threads; 0: the number of cores.")
@@ -115,6 +120,7 @@ def train(data: Path, out: Path, log_dir: Path | None, threads: int, as_json: bo
 
     from streamwatch.learning.job import train_adapter
     from streamwatch.learning.journal import open_journal
+    from streamwatch.learning.trial import searched
 
     if threads:
         torch.set_num_threads(threads)
@@ -123,6 +129,8 @@ def train(data: Path, out: Path, log_dir: Path | None, threads: int, as_json: bo
     console = Console(stderr=True)
     try:
         with Bars(console) as bars, stop:
+            if rest["search"]:
+                request = searched(request, rest["search"], bars.watch)
             manifest = train_adapter(request, bars.watch, journal, stop.asked)
     except KeyboardInterrupt:
         click.echo(f"stopped: the same command goes on from the checkpoint in {out}", err=True)

@@ -32,12 +32,13 @@ class RunState(msgspec.Struct, frozen=True):
 
 
 class RunTensors(msgspec.Struct):
-    """What a run holds in memory. `average` and `best` are empty where it keeps none."""
+    """What a run holds in memory. `average` and `best` are empty where it keeps none; `method` is the method's own."""
 
     parameters: dict[str, nn.Parameter]
     optimiser: torch.optim.AdamW
     average: Kept
     best: Kept
+    method: Kept
 
 
 def save_checkpoint(folder: Path, state: RunState, run: str, held: RunTensors) -> None:
@@ -47,7 +48,7 @@ def save_checkpoint(folder: Path, state: RunState, run: str, held: RunTensors) -
         tensors[f"value/{name}"] = parameter.detach()
         for moment in _MOMENTS:
             tensors[f"{moment}/{name}"] = held.optimiser.state[parameter][moment]
-    tensors |= _under("average", held.average) | _under("best", held.best)
+    tensors |= _under("average", held.average) | _under("best", held.best) | _under("method", held.method)
     new = folder / f".{CHECKPOINT_FILE}.new"
     save_file(tensors, new, metadata={"state": msgspec.json.encode(state).decode(), "run": run})
     new.replace(folder / CHECKPOINT_FILE)
@@ -71,6 +72,6 @@ def load_checkpoint(folder: Path, run: str, held: RunTensors) -> RunState:
         for name, parameter in held.parameters.items():
             parameter.copy_(file.get_tensor(f"value/{name}"))
             held.optimiser.state[parameter] = {m: file.get_tensor(f"{m}/{name}") for m in _MOMENTS}
-        for kind, kept in (("average/", held.average), ("best/", held.best)):
+        for kind, kept in (("average/", held.average), ("best/", held.best), ("method/", held.method)):
             kept.update({k.removeprefix(kind): file.get_tensor(k) for k in file.keys() if k.startswith(kind)})  # noqa: SIM118
         return msgspec.json.decode(file.metadata()["state"], type=RunState)

@@ -19,11 +19,12 @@ from streamwatch.learning.evaluation import measured, metrics, pooled_states, sc
 from streamwatch.learning.journal import Journal
 from streamwatch.learning.material import Material, Watcher, read_material
 from streamwatch.learning.methods.choose import network_to_train
+from streamwatch.learning.methods.regularise import Lesson
 from streamwatch.learning.objectives.targets import targets
 from streamwatch.learning.objectives.total import Objective
 from streamwatch.learning.request import Request, check, command_line
 from streamwatch.learning.teachers import HEARD_FILE, heard_before, teach
-from streamwatch.learning.trainer import Lesson, Trainer
+from streamwatch.learning.trainer import Trainer
 from streamwatch.learning.written import Written, write_weights
 from streamwatch.models.adapter import head_weights, load_network, read_adapter, write_adapter
 from streamwatch.models.base import BASE, locate_base
@@ -44,7 +45,7 @@ def train_adapter(
     plan, material = request.plan, _material(request, watch)
     if request.release:
         _check_files(request, material)
-    network = network_to_train(request.base, material.heads, plan, request.start)
+    network = network_to_train(request.base, material.heads, plan, plan.n_steps(len(material.train)), request.start)
     request.out.mkdir(parents=True, exist_ok=True)
     run = _run_name(request, material)
     lesson = _lesson(request, material, run, watch)

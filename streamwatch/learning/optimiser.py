@@ -30,7 +30,7 @@ def make_optimiser(parameters: dict[str, nn.Parameter], plan: Plan) -> torch.opt
 
 
 def _peak(name: str, top: int, plan: Plan) -> float:
-    if name.startswith("heads."):
+    if name.startswith(("heads.", "members.")):
         return plan.head_learning_rate
     return plan.rate * plan.layer_decay ** (top - _layer(name))
 

@@ -4,29 +4,33 @@ Examples:
     >>> Plan(method="lora").rate
     0.0005
     >>> options(Plan(epochs=5, layers="0,2,4"))
-    '--epochs 5 --layers 0,2,4'
+    '--layers 0,2,4 --epochs 5'
 """
 
 from typing import Literal, get_args
 
 import msgspec
 
-Method = Literal["full", "lora"]
+Method = Literal["full", "lora", "adalora"]
 METHODS: tuple[str, ...] = get_args(Method)
 
-RATES: dict[str, float] = {"full": 1e-4, "lora": 5e-4}
-"""Peak learning rates of the encoder. LoRA's factors start at zero and stand more; both were the best of three tried."""
+RATES: dict[str, float] = {"full": 1e-4, "lora": 5e-4, "adalora": 1e-3}
+"""Peak learning rates of the encoder. LoRA's factors start at zero and stand more, AdaLoRA's share one scale a factor more."""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """How a run learns.
 
     Args:
-        method: what of the encoder moves: `full` (all but the embeddings) or `lora` (low-rank matrices).
-        rank: of the LoRA matrices.
+        method: what of the encoder moves: `full` (all but the embeddings), `lora` (low-rank matrices), or `adalora` (such whose
+            ranks move to where they are needed).
+        rank: of the low-rank matrices, the mean of them for `adalora`.
         layers: the layers of the encoder that are kept, in order; one may stand twice (a deeper teacher). Empty: all. With
             any choice the model gets an encoder of its own, much larger than an adapter.
+        units: of the feed-forward layers that are kept; 0: all. With any choice, too, the encoder is the model's own.
         norm: `adn` puts an adaptive dynamic normalisation before each head.
+        head_members: sets of heads that learn side by side and are made into one in the end.
+        regulariser: a second pass for each batch, `fgm` or `r_drop`; empty: none.
         epochs: passes over the training texts; may be a fraction.
         max_minutes: ends a run early with the learning rate brought down in time; 0: no limit. Such a run depends on the
             speed of its machine and cannot be repeated exactly.
@@ -51,7 +55,10 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     method: Method = "full"
     rank: int = 32
     layers: str = ""
+    units: int = 0
     norm: Literal["", "adn"] = ""
+    head_members: int = 1
+    regulariser: Literal["", "fgm", "r_drop"] = ""
     epochs: float = 3.0
     max_minutes: float = 0.0
     batch_size: int = 32
@@ -80,6 +87,15 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     def rate(self) -> float:
         """The peak learning rate of the encoder."""
         return self.learning_rate or RATES[self.method]
+
+    @property
+    def has_own_encoder(self) -> bool:
+        """Whether the trained encoder has another shape than the base, so that no difference from it can be written."""
+        return bool(self.layers or self.units)
+
+    def n_steps(self, n_examples: int) -> int:
+        """How many steps a run over `n_examples` takes, if nothing ends it early."""
+        return max(1, round(-(-n_examples // self.batch_size) * self.epochs))
 
 
 def options(plan: Plan) -> str:

@@ -3,21 +3,19 @@
 A run is a function of its plan and its data: a killed one that goes on from its checkpoint ends with the same bits.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
 
 import msgspec
 import torch
 
-from streamwatch.inference.numeric import cpu_multiplies_bf16
 from streamwatch.learning.average import Average, put, replaced
-from streamwatch.learning.batches import epoch_batches, padded
+from streamwatch.learning.batches import epoch_batches
 from streamwatch.learning.checkpoint import RunState, RunTensors, load_checkpoint, save_checkpoint
 from streamwatch.learning.journal import Journal, NoJournal
-from streamwatch.learning.objectives.outputs import outputs
-from streamwatch.learning.objectives.targets import Targets
-from streamwatch.learning.objectives.total import Objective
+from streamwatch.learning.methods.adalora import ranks_of
+from streamwatch.learning.methods.regularise import LOSSES, Lesson
 from streamwatch.learning.optimiser import make_optimiser, schedule, set_rates
 from streamwatch.learning.plan import Plan
 from streamwatch.models.adapter import trained
@@ -31,14 +29,6 @@ JOURNAL_EVERY = 20
 
 Progress = Callable[[int, int, float], None]
 """Called after each step with the steps done, all steps, and the loss."""
-
-
-class Lesson(msgspec.Struct, frozen=True):
-    """What is shown and what is asked: token rows, in the order of `asked`, and the loss."""
-
-    rows: Sequence[Sequence[int]]
-    asked: Targets
-    objective: Objective
 
 
 class Trainer:
@@ -72,16 +62,20 @@ class Trainer:
         self.parameters = trained(network)
         self.optimiser = make_optimiser(self.parameters, plan)
         self.average = Average(self.parameters, plan.average) if plan.average else None
+        self.ranks = ranks_of(network.encoder)
         self.best: dict[str, torch.Tensor] = {}
         self.lengths = [len(row) for row in lesson.rows]
         self.steps_per_epoch = -(-len(lesson.rows) // plan.batch_size)
-        self.n_steps = max(1, round(self.steps_per_epoch * plan.epochs))
+        self.n_steps = plan.n_steps(len(lesson.rows))
         self._state = RunState()
         self._resumed_at = self._saved_at = monotonic()
 
     def fit(self, progress: Progress) -> None:
         """Train to the end of the plan, from the checkpoint if there is one; leaves the weights that are the model."""
-        self._state = load_checkpoint(self.folder, self.run, self._held())
+        held = self._held()
+        self._state = load_checkpoint(self.folder, self.run, held)
+        if self.ranks and self._state.step:
+            self.ranks.restore(held.method)
         self._resumed_at = self._saved_at = monotonic()
         self.network.train()
         while not self._over():
@@ -92,7 +86,8 @@ class Trainer:
             put(self.parameters, self.average.values)
 
     def _held(self) -> RunTensors:
-        return RunTensors(self.parameters, self.optimiser, self.average.values if self.average else {}, self.best)
+        average, method = self.average.values if self.average else {}, self.ranks.state() if self.ranks else {}
+        return RunTensors(self.parameters, self.optimiser, average, self.best, method)
 
     def _epoch(self, progress: Progress) -> None:
         """The rest of the epoch that the next step lies in."""
@@ -158,16 +153,15 @@ class Trainer:
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.parameters.values(), 1.0)
         self.optimiser.step()
+        if self.ranks:
+            self.ranks.move(self._state.step)
         if self.average:
             self.average.update(self._state.step)
         return self._noted(float(loss.detach()), factor)
 
     def _loss(self, batch: list[int]) -> torch.Tensor:
-        ids, mask = padded([self.lesson.rows[i] for i in batch])
-        with torch.autocast("cpu", torch.bfloat16, enabled=cpu_multiplies_bf16()):
-            pooled = self.network.pooled(ids, mask)
-        said = outputs(self.network, pooled)
-        return self.lesson.objective.loss(said, self.lesson.asked.rows(torch.tensor(batch))).mean()
+        loss = LOSSES[self.plan.regulariser](self.network, self.lesson, batch)
+        return loss + self.ranks.penalty() if self.ranks else loss
 
     def _noted(self, loss: float, factor: float) -> float:
         if self._state.step % JOURNAL_EVERY == 0:

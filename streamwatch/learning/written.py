@@ -10,6 +10,7 @@ from transformers import BertModel
 from streamwatch.errors import ConfigError
 from streamwatch.learning.low_rank import HEADER_BYTES, difference, largest_rank
 from streamwatch.learning.methods.choose import plain_encoder
+from streamwatch.learning.methods.head_ensemble import merge_members
 from streamwatch.learning.plan import Plan
 from streamwatch.models.adapter import head_weights, write_adapter
 from streamwatch.models.base import BASE, CONFIG_FILE, TOKENIZER_FILE, WEIGHTS_FILE, own_base
@@ -33,11 +34,12 @@ def write_weights(network: Network, base: Path, out: Path, plan: Plan) -> Writte
 
     Raises `ConfigError` when the plan's budget does not hold it.
     """
+    merge_members(network)
     network.encoder = plain_encoder(network)
     assert isinstance(network.encoder, BertModel)
     heads = head_weights(network)
-    if plan.layers:
-        own = _write_encoder(network.encoder, base, out / OWN_BASE, plan)
+    if plan.has_own_encoder:
+        own = _write_encoder(network.encoder, base, out / OWN_BASE)
         return Written(own, write_adapter(out, heads), None)
     left = plan.budget_bytes - sum(2 * t.numel() + HEADER_BYTES for t in heads.values())
     try:
@@ -48,12 +50,17 @@ def write_weights(network: Network, base: Path, out: Path, plan: Plan) -> Writte
     return Written(BASE, write_adapter(out, heads | moved), Lora(r=rank, alpha=rank))
 
 
-def _write_encoder(encoder: BertModel, base: Path, folder: Path, plan: Plan) -> BaseModel:
+def _write_encoder(encoder: BertModel, base: Path, folder: Path) -> BaseModel:
     folder.mkdir(exist_ok=True)
     save_file({name: t.contiguous() for name, t in encoder.state_dict().items()}, folder / WEIGHTS_FILE)
     (folder / WEIGHTS_FILE).chmod(0o644)
     copyfile(base / TOKENIZER_FILE, folder / TOKENIZER_FILE)
     config = msgspec.json.decode((base / CONFIG_FILE).read_bytes())
-    config["num_hidden_layers"] = encoder.config.num_hidden_layers
+    for name in ("num_hidden_layers", "intermediate_size"):
+        config[name] = getattr(encoder.config, name)
     (folder / CONFIG_FILE).write_bytes(msgspec.json.format(msgspec.json.encode(config)))
-    return own_base(f"{BASE.name}, layers {plan.layers}", folder.parent, folder.name)
+    return own_base(f"{BASE.name}, {_shape(encoder)}", folder.parent, folder.name)
+
+
+def _shape(encoder: BertModel) -> str:
+    return f"{encoder.config.num_hidden_layers} layers of {encoder.config.intermediate_size} units"

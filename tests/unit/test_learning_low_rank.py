@@ -53,11 +53,11 @@ def test_a_budget_below_the_vectors_is_refused() -> None:
         difference(before, after, 10)
 
 
-@pytest.mark.parametrize("method", ["lora", "full"])
+@pytest.mark.parametrize("method", ["lora", "full", "adalora"])
 @torch.no_grad()
 def test_merging_the_difference_gives_the_trained_encoder(base_folder: Path, method: str) -> None:
     heads = [HeadEntry("mood", ("low", "high"))]
-    network = network_to_train(base_folder, heads, Plan(method=method, rank=4)).eval()  # type: ignore[arg-type]
+    network = network_to_train(base_folder, heads, Plan(method=method, rank=4), 10).eval()  # type: ignore[arg-type]
     generator = torch.Generator().manual_seed(3)
     for parameter in network.encoder.parameters():
         if parameter.requires_grad:

@@ -7,16 +7,21 @@ import torch
 from torch import nn
 from transformers import BertModel
 
+from streamwatch.learning.methods.adalora import with_adalora
 from streamwatch.learning.methods.depth import keep_layers, parse_layers
 from streamwatch.learning.methods.full import free_layers
+from streamwatch.learning.methods.head_ensemble import with_members
 from streamwatch.learning.methods.lora import with_lora
+from streamwatch.learning.methods.pruning import narrow
 from streamwatch.learning.plan import Plan
 from streamwatch.models.adapter import load_network, shapes
 from streamwatch.models.manifest import HeadEntry, read_manifest
 from streamwatch.models.network import Network, load_encoder
 
 
-def network_to_train(base: Path, heads: Sequence[HeadEntry], plan: Plan, start: Path | None = None) -> Network:
+def network_to_train(
+    base: Path, heads: Sequence[HeadEntry], plan: Plan, n_steps: int, start: Path | None = None
+) -> Network:
     """The network of `plan` over the encoder in `base`, with the weights of the model in `start` if one is given.
 
     Heads that `start` has with the same labels go on from it, others begin anew. Raises `ModelError`, `ConfigError`.
@@ -28,8 +33,20 @@ def network_to_train(base: Path, heads: Sequence[HeadEntry], plan: Plan, start: 
         _go_on(network, base, start)
     if plan.layers:
         keep_layers(encoder, parse_layers(plan.layers, encoder.config.num_hidden_layers))
-    network.encoder = with_lora(encoder, plan.rank) if plan.method == "lora" else free_layers(encoder)
+    if plan.units:
+        narrow(encoder, plan.units)
+    network.encoder = _moving(encoder, plan, n_steps)
+    with_members(network, plan.head_members)
     return network
+
+
+def _moving(encoder: BertModel, plan: Plan, n_steps: int) -> nn.Module:
+    """`encoder` with what the plan's method moves set free."""
+    if plan.method == "lora":
+        return with_lora(encoder, plan.rank)
+    if plan.method == "adalora":
+        return with_adalora(encoder, plan.rank, n_steps)
+    return free_layers(encoder)
 
 
 def _go_on(network: Network, base: Path, start: Path) -> None:

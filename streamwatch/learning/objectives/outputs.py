@@ -22,11 +22,14 @@ class Mixed(NamedTuple):
 Outputs = Mapping[str, Tensor | Mixed]
 
 
-def outputs(network: Network, pooled: Tensor) -> dict[str, Tensor | Mixed]:
-    """What each head says of pooled states `(n, width)`, in float32, with the network's dropout."""
+def outputs(network: Network, pooled: Tensor, heads: nn.ModuleDict | None = None) -> dict[str, Tensor | Mixed]:
+    """What each head says of pooled states `(n, width)`, in float32, with the network's dropout.
+
+    `heads` are others than the network's own.
+    """
     with torch.autocast(pooled.device.type, enabled=False):
         states = network.dropout(pooled)
-        return {name: _said(head, states) for name, head in network.heads.items()}
+        return {name: _said(head, states) for name, head in (heads or network.heads).items()}
 
 
 def _said(head: nn.Module, states: Tensor) -> Tensor | Mixed:
