@@ -2,8 +2,10 @@
 
 import logging
 import os
+import sys
 import threading
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from itertools import islice
 from typing import Any
 
@@ -63,7 +65,6 @@ def _quantised(model: PeerModel, graph: Any, texts: Sequence[str]) -> Any:
     logging.getLogger("nncf").setLevel(logging.ERROR)
     rows = read(model.tokenizer(), list(islice(texts, CALIBRATION_TEXTS)))
     seen = [{"ids": ids, "mask": mask} for _, ids, mask in sorted_batches(rows, CALIBRATION_ROWS)]
-    return nncf.quantize(
-        graph, nncf.Dataset(seen), model_type=nncf.ModelType.TRANSFORMER, preset=nncf.QuantizationPreset.MIXED,
-        subset_size=len(seen),
-    )  # fmt: skip
+    dataset, mixed = nncf.Dataset(seen), nncf.QuantizationPreset.MIXED
+    with redirect_stdout(sys.stderr):  # its bars belong there: the last line of standard output is ours
+        return nncf.quantize(graph, dataset, model_type=nncf.ModelType.TRANSFORMER, preset=mixed, subset_size=len(seen))
