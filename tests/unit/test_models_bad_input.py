@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 import torch
+from click.testing import CliRunner
 from safetensors.torch import load_file
 from tiny_models import HEADS, TARGET, WIDTH, edit_manifest
 
+from streamwatch.cli import cli
 from streamwatch.config import load
-from streamwatch.errors import ModelError
+from streamwatch.errors import REASONS, ModelError
 from streamwatch.inference import classify, describe_model, open_engine
 from streamwatch.models.adapter import write_adapter
 from streamwatch.models.base import own_base
@@ -290,3 +292,17 @@ class _Trap:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return open, (self.path, "w")
+
+
+def test_odd_texts_go_through_classify_each_with_a_line_of_its_own(tiny_model: Path, tmp_path: Path) -> None:
+    texts = ["shares fall", "", " ", "a" * 100_000, "shares " * 20_000, "😡🔥👍", "\u200b\u200d\ufeff", "\u202eevil\u202c",
+             "\x00\x07", "財報優於預期", "[SEP] [CLS] [PAD]", "a\u0301" * 1000, "shares fall"]  # fmt: skip
+    rows = [json.dumps({"id": str(i), "text": text}) for i, text in enumerate(texts)]
+    (tmp_path / "odd.jsonl").write_text("\n".join(rows))
+    arguments = ["classify", str(tmp_path / "odd.jsonl"), "--out", str(tmp_path / "out.jsonl")]
+    done = CliRunner().invoke(cli, arguments, env={"STREAMWATCH_MODEL": str(tiny_model), "STREAMWATCH_DEVICE": "cpu"})
+    assert done.exception is None
+    made = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert [line["id"] for line in made] == [str(i) for i in range(len(texts))]
+    assert all("topic" in line or line["error"]["reason"] in REASONS for line in made)
+    assert made[0]["sentiment"] == made[-1]["sentiment"] and "topic" in made[0]

@@ -88,9 +88,8 @@ class ClassifierBackend:
         n, width = padded_shape([len(row) for row in rows])
         ids = np.full((n, min(width, self._loaded.max_tokens)), self._loaded.pad_id, dtype=np.int64)
         mask = np.zeros_like(ids)
-        for i, row in enumerate(
-            [*rows, *rows[:1] * (n - len(rows))]
-        ):  # a row that fills up is whole: BART counts its ends
+        filling = [rows[0]] * (n - len(rows))  # whole rows: BART counts the marks of the end in each
+        for i, row in enumerate([*rows, *filling]):
             ids[i, : len(row)] = row
             mask[i, : len(row)] = 1
         return torch.from_numpy(ids).to(self._device), torch.from_numpy(mask).to(self._device)
