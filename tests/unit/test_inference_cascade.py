@@ -152,11 +152,29 @@ def test_a_bad_text_fails_alone_behind_it(first: FirstStage) -> None:
     assert [type(one) for one in said] == [Prediction, RejectError]
 
 
+def test_who_measures_gets_all_probabilities_of_whoever_answered(first: FirstStage) -> None:
+    class Telling(NullEngine):
+        labels = {"sentiment": MOODS}
+        scripts = ("Latin", "Greek")
+
+        def probabilities(self, batch: Sequence[object]) -> dict[str, np.ndarray]:
+            return {"sentiment": np.full((len(batch), 3), 1 / 3), "topic": np.full((len(batch), 2), 0.5)}
+
+    engine = CascadeEngine(first, Telling())
+    rows = engine.prepare(["what is this about", "Company 7 profit beats", "Company 7 profit does not beat"])
+    p = engine.probabilities(rows)["sentiment"]
+    assert p[[0, 2]].max() == pytest.approx(1 / 3) and p[1].argmax() == MOODS.index("positive")
+    assert engine.scripts == ("Latin", "Greek") and not hasattr(engine, "n_at_once")
+
+
 def test_a_first_stage_that_fails_leaves_all_texts_to_the_engine() -> None:
     class Broken:
         version = "0"
 
         def answers(self, texts: Sequence[str], model: str) -> list[Prediction | None]:
+            raise ValueError("no")
+
+        def of_heads(self, texts: Sequence[str]) -> dict[str, np.ndarray]:
             raise ValueError("no")
 
     assert len(CascadeEngine(Broken(), NullEngine()).classify(["a", "b"])) == 2

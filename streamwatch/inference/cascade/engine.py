@@ -6,16 +6,20 @@ Examples:
     ...     version = "0a1b2c3d"
     ...     def answers(self, texts, model):
     ...         return [None for _ in texts]
+    ...     def of_heads(self, texts):
+    ...         return {}
     >>> engine = CascadeEngine(Never(), NullEngine())
     >>> [said] = engine.classify(["$AAPL falls"])
     >>> said.model, said.topic == NullEngine().classify(["$AAPL falls"])[0].topic
     ('null/cascade-0a1b2c3d', True)
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from streamwatch.errors import RejectError
 from streamwatch.inference.engine import Answer, Engine, classify
@@ -31,11 +35,16 @@ class Answers(Protocol):
         """A prediction for each text that it is sure of."""
         ...
 
+    def of_heads(self, texts: Sequence[str]) -> Mapping[str, NDArray[Any]]:
+        """All its probabilities, `(n, k)` of each head."""
+        ...
+
 
 class Answered(NamedTuple):
     """A text whose answer is known when it is read: it takes no room in a batch."""
 
     prediction: Prediction
+    text: str
 
     @property
     def n_tokens(self) -> int:
@@ -43,22 +52,25 @@ class Answered(NamedTuple):
         return 0
 
 
+KEPT = ("scripts", "labels", "n_at_once")
+"""What an engine may have besides, of its own: a first stage changes none of it."""
+
+
 class CascadeEngine:
-    """Asks the first stage, then the engine. Everything else that the engine has (scripts, device) is its own."""
+    """Asks the first stage, then the engine."""
 
     def __init__(self, first: Answers, engine: Engine) -> None:
         self._first = first
-        self._engine = engine
+        self._engine: Any = engine
         self.model = f"{engine.model}/cascade-{first.version}"
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):  # before `__init__` there is no engine to ask
-            raise AttributeError(name)
-        return getattr(self._engine, name)
+        for name in KEPT:
+            if hasattr(engine, name):
+                setattr(self, name, getattr(engine, name))
 
     def prepare(self, texts: Sequence[str]) -> list[Any]:
         """The row of each text: an answer, or the engine's own row for those that the first stage is not sure of."""
-        rows: list[Any] = [said and Answered(said) for said in self._answers(texts)]
+        said = zip(self._answers(texts), texts, strict=True)
+        rows: list[Any] = [prediction and Answered(prediction, text) for prediction, text in said]
         unsure = [i for i, row in enumerate(rows) if row is None]
         for i, row in zip(unsure, self._engine.prepare([texts[i] for i in unsure]), strict=True):
             rows[i] = row
@@ -75,6 +87,15 @@ class CascadeEngine:
         rows = [row for row in batch if not isinstance(row, Answered)]
         computed = iter(self._engine.predict(rows) if rows else [])
         return [row.prediction if isinstance(row, Answered) else self._renamed(next(computed)) for row in batch]
+
+    def probabilities(self, batch: Sequence[Any]) -> dict[str, NDArray[Any]]:
+        """All probabilities of each row, `(n, k)` of each head: for who measures, if the engine gives them."""
+        sure = [i for i, row in enumerate(batch) if isinstance(row, Answered)]
+        rest = [i for i in range(len(batch)) if i not in set(sure)]
+        parts = [self._first.of_heads([batch[i].text for i in sure])] if sure else []
+        parts += [self._engine.probabilities([batch[i] for i in rest])] if rest else []
+        back = np.argsort([*sure, *rest])
+        return {name: np.concatenate([part[name] for part in parts])[back] for name in parts[0]} if parts else {}
 
     def _renamed(self, answer: Answer) -> Answer:
         return answer if isinstance(answer, RejectError) else msgspec.structs.replace(answer, model=self.model)

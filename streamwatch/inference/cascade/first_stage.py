@@ -111,6 +111,10 @@ class FirstStage:
         logits = (bags[:, :, None] * layer).sum(1) + bias  # a matrix product's last bits depend on how many rows it has
         return [_softmax(part) for part in np.split(logits, self._ends[:-1], axis=1)]
 
+    def of_heads(self, texts: Sequence[str]) -> dict[str, Floats]:
+        """`probabilities`, by the heads' names."""
+        return dict(zip([head.name for head in self.card.heads], self.probabilities(texts), strict=True))
+
     def sure(self, texts: Sequence[str], p: Sequence[Floats]) -> NDArray[np.bool_]:
         """Which texts it answers: those that it may, with all heads at their thresholds or above."""
         over = [part.max(1) >= head.threshold for part, head in zip(p, self.card.heads, strict=True)]
