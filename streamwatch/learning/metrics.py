@@ -76,7 +76,7 @@ def selective_accuracy(confidence: Floats, right: NDArray[np.bool_], coverage: f
     """
     n = max(round(coverage * len(confidence)), min(len(confidence), 1))
     surest = np.argsort(-confidence, kind="stable")[:n]
-    return _ratio(np.sum(right[surest]), n)
+    return _ratio(float(np.sum(right[surest])), n)
 
 
 def _ratio(part: float, whole: float) -> float:
