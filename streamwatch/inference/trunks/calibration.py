@@ -69,10 +69,10 @@ def calibrate(network: Network, rows: Sequence[Row]) -> dict[str, Tensor]:
     return recorder.scales()
 
 
-def int8_linear(name: str, affine: Affine, scales: Scales) -> Int8Linear:
+def int8_linear(name: str, affine: Affine, scales: Scales, dtype: torch.dtype = torch.float32) -> Int8Linear:
     """The int8 multiplication of layer `name`. Raises `ModelError` when `scales` lacks it."""
     gelu = _scale(name.replace("inner", "outer"), scales) if name.endswith("inner") else None
-    return Int8Linear(affine, _scale(name, scales), gelu)
+    return Int8Linear(affine, _scale(name, scales), gelu, dtype)
 
 
 def _scale(name: str, scales: Scales) -> Scale:

@@ -53,18 +53,26 @@ class Int8Linear:
         affine: float32 weights.
         scale: of its input.
         gelu_scale: of what `gelu` gives, which is bytes for the layer after: no float is written between the two.
+        dtype: of what a plain call gives.
     """
 
-    def __init__(self, affine: Affine, scale: Scale, gelu_scale: Scale | None = None) -> None:
+    def __init__(
+        self,
+        affine: Affine,
+        scale: Scale,
+        gelu_scale: Scale | None = None,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
         weight, self._weight_scales = quantised_weight(affine.weight)
         self._weight = torch.ops.onednn.qlinear_prepack(weight, None)
         self._weight_zeros = torch.zeros(len(weight), dtype=torch.int64)
         self._bias = affine.bias.float().contiguous()
         self._scale = scale
         self._gelu_scale = gelu_scale
+        self._dtype = dtype
 
     def __call__(self, x: Tensor) -> Tensor:
-        return self._pointwise(x, Scale(1.0, 0), torch.float32, "none")
+        return self._pointwise(x, Scale(1.0, 0), self._dtype, "none")
 
     def gelu(self, x: Tensor) -> Tensor:
         assert self._gelu_scale is not None, "this layer was not made to be followed by gelu"
@@ -85,7 +93,7 @@ class Int8Linear:
         return y
 
     def _bytes(self, x: Tensor) -> Tensor:
-        return x if x.dtype == torch.uint8 else quantised(x, self._scale)
+        return x if x.dtype == torch.uint8 else quantised(x.float(), self._scale)
 
 
 def quantised_weight(weight: Tensor) -> tuple[Tensor, Tensor]:

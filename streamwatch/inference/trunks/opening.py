@@ -10,6 +10,8 @@ from typing import Literal, get_args
 import torch
 
 from streamwatch.errors import ModelError
+from streamwatch.inference.numeric import cpu_multiplies_bf16
+from streamwatch.inference.trunks.attention import Attention, by_products, fused
 from streamwatch.inference.trunks.calibration import Scales, int8_linear
 from streamwatch.inference.trunks.float_linear import float_linear
 from streamwatch.inference.trunks.packed import PackedTrunk
@@ -20,6 +22,7 @@ from streamwatch.models.network import Network
 PrecisionName = Literal["fp32", "bf16", "int8"]
 PRECISIONS: tuple[PrecisionName, ...] = get_args(PrecisionName)
 DTYPES: dict[str, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16}
+ATTENTION: dict[str, Attention] = {"fp32": fused, "bf16": by_products}
 
 
 def open_trunk(network: Network, precision: PrecisionName, device: str = "cpu", scales: Scales | None = None) -> Trunk:
@@ -27,12 +30,20 @@ def open_trunk(network: Network, precision: PrecisionName, device: str = "cpu", 
     weights, name = encoder_weights(network.encoder), f"{precision}-{device}"
     if precision != "int8":
         dtype = DTYPES[precision]
-        return PackedTrunk(name, weights, lambda _, affine: float_linear(affine, dtype), dtype)
+        attention = ATTENTION[precision]
+        return PackedTrunk(name, weights, lambda _, affine: float_linear(affine, dtype), dtype, attention)
     if scales is None:
         raise ModelError("the model has no int8 scales: use another precision, or make the model again")
     if not has_int8():
         raise ModelError("this torch has no int8 kernels (oneDNN): use another precision")
-    return PackedTrunk(name, weights, lambda layer, affine: int8_linear(layer, affine, scales))
+    between = "bf16" if cpu_multiplies_bf16() else "fp32"  # queries, keys and values are not multiplied as bytes
+    dtype = DTYPES[between]
+    return PackedTrunk(
+        name,
+        weights,
+        lambda layer, affine: int8_linear(layer, affine, scales, dtype),
+        attention=ATTENTION[between],
+    )
 
 
 def has_int8() -> bool:

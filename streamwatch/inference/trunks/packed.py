@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from streamwatch.inference.trunks.attention import attend
+from streamwatch.inference.trunks.attention import Attention, attend, blocks, fused
 from streamwatch.inference.trunks.linear import Linear
 from streamwatch.inference.trunks.packing import PIECE_TOKENS, Packed, pack
 from streamwatch.inference.trunks.trunk import Row
@@ -39,6 +39,7 @@ class PackedTrunk:
         weights: float32; kept are the embeddings and the norms.
         make: the multiplications.
         dtype: of the states between them.
+        attention: that computes in the type which the multiplications give to it.
         piece_tokens: of one matrix.
     """
 
@@ -48,6 +49,7 @@ class PackedTrunk:
         weights: EncoderWeights,
         make: MakeLinear,
         dtype: torch.dtype = torch.float32,
+        attention: Attention = fused,
         piece_tokens: int = PIECE_TOKENS,
     ) -> None:
         self.name = name
@@ -55,6 +57,7 @@ class PackedTrunk:
         self._n_heads = weights.n_heads
         self._layers = [_layer(str(i), layer, make) for i, layer in enumerate(weights.layers)]
         self._dtype = dtype
+        self._attention = attention
         self._piece_tokens = piece_tokens
 
     @torch.inference_mode()
@@ -75,8 +78,9 @@ class PackedTrunk:
     def _states(self, packed: Packed) -> Tensor:
         embedded = self._words[packed.ids].add_(self._positions[packed.positions])
         states = self._norm(embedded).to(self._dtype)
+        found = blocks(packed.groups, len(embedded), self._n_heads)
         for layer in self._layers:
-            context = attend(layer.qkv(states), packed.groups, self._n_heads)
+            context = attend(layer.qkv(states), found, self._attention)
             states = layer.norm(layer.attended.plus(context, states))
             states = layer.outer_norm(layer.outer.plus(layer.inner.gelu(states), states))
         return states

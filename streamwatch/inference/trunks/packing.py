@@ -77,7 +77,7 @@ def _packed(rows: Sequence[Row], order: list[int]) -> Packed:
         n = sum(1 for _ in same)
         groups.append(Group(start, n, length))
         start += n * length
-    n_padding = -start % GRAIN
+    n_padding = GRAIN - start % GRAIN  # at least one: attention wants a row of its own
     ids = [token for i in order for token in rows[i]] + [0] * n_padding
     positions = [place for group in groups for place in list(range(group.length)) * group.n] + [0] * n_padding
     return Packed(torch.tensor(ids), torch.tensor(positions), groups, order)

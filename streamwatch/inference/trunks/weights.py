@@ -39,7 +39,10 @@ class Norm(NamedTuple):
 
 
 class LayerWeights(NamedTuple):
-    """One layer: attention (`qkv`, `attended`, `norm`), then the feed-forward part (`inner`, `outer`, `outer_norm`)."""
+    """One layer: attention (`qkv`, `attended`, `norm`), then the feed-forward part (`inner`, `outer`, `outer_norm`).
+
+    The queries' part of `qkv` carries attention's 1 / √d.
+    """
 
     qkv: Affine
     attended: Affine
@@ -73,7 +76,7 @@ def encoder_weights(encoder: nn.Module) -> EncoderWeights:
         raise ModelError(f"the encoder's activation is {encoder.config.hidden_act}, only {ACTIVATION} can be computed")
     parts = encoder.embeddings
     positions = parts.position_embeddings.weight + parts.token_type_embeddings.weight[0]
-    layers = tuple(_layer(layer) for layer in encoder.encoder.layer)
+    layers = tuple(_layer(layer, encoder.config.num_attention_heads) for layer in encoder.encoder.layer)
     return EncoderWeights(
         parts.word_embeddings.weight.detach(),
         positions,
@@ -83,17 +86,22 @@ def encoder_weights(encoder: nn.Module) -> EncoderWeights:
     )
 
 
-def _layer(layer: nn.Module) -> LayerWeights:
+def _layer(layer: nn.Module, n_heads: int) -> LayerWeights:
     part = layer.get_submodule
     inputs = [part(f"attention.self.{name}") for name in ("query", "key", "value")]
+    scales = (n_heads / len(inputs[0].get_parameter("bias"))) ** 0.5, 1.0, 1.0
     return LayerWeights(
-        qkv=Affine(*(torch.cat([m.get_parameter(name).detach() for m in inputs]) for name in ("weight", "bias"))),
+        qkv=Affine(*(_joined(inputs, name, scales) for name in ("weight", "bias"))),
         attended=_affine(part("attention.output.dense")),
         norm=_norm(part("attention.output.LayerNorm")),
         inner=_affine(part("intermediate.dense")),
         outer=_affine(part("output.dense")),
         outer_norm=_norm(part("output.LayerNorm")),
     )
+
+
+def _joined(parts: list[nn.Module], name: str, scales: tuple[float, ...]) -> Tensor:
+    return torch.cat([part.get_parameter(name).detach() * scale for part, scale in zip(parts, scales, strict=True)])
 
 
 def _affine(linear: nn.Module) -> Affine:
