@@ -94,6 +94,7 @@ def _choices(_: click.Context, option: click.Parameter, given: tuple[str, ...]) 
 @click.option("--release", is_flag=True, help="The model is to ship: take permissive sets only, and the known files.")
 @click.option("--search", default=0, type=click.IntRange(min=0), metavar="N",
               help="First try N plans around this one on few texts, by successive halving; 0: none.")  # fmt: skip
+@click.option("--measure-only", is_flag=True, help="Do not train: measure the model in --out again, temperatures too.")
 @plan_options
 @click.option("--log-dir", type=FOLDER, help="Folder for TensorBoard's event files.")
 @click.option("--threads", default=0, type=click.IntRange(min=0), help="Torch threads; 0: the number of cores.")
@@ -118,7 +119,7 @@ def train(data: Path, out: Path, log_dir: Path | None, threads: int, as_json: bo
     """
     import torch
 
-    from streamwatch.learning.job import train_adapter
+    from streamwatch.learning.job import measure_again, train_adapter
     from streamwatch.learning.journal import open_journal
     from streamwatch.learning.trial import searched
 
@@ -131,7 +132,10 @@ def train(data: Path, out: Path, log_dir: Path | None, threads: int, as_json: bo
         with Bars(console) as bars, stop:
             if rest["search"]:
                 request = searched(request, rest["search"], bars.watch)
-            manifest = train_adapter(request, bars.watch, journal, stop.asked)
+            if rest["measure_only"]:
+                manifest = measure_again(request, bars.watch)
+            else:
+                manifest = train_adapter(request, bars.watch, journal, stop.asked)
     except KeyboardInterrupt:
         click.echo(f"stopped: the same command goes on from the checkpoint in {out}", err=True)
         raise SystemExit(EXIT_INTERRUPTED) from None  # click swallows its own Exit where it is not standalone

@@ -15,6 +15,7 @@ from torch import Tensor
 from streamwatch.errors import ConfigError
 from streamwatch.learning.calibration import calibrated
 from streamwatch.learning.checkpoint import CHECKPOINT_FILE
+from streamwatch.learning.datasets.entry import scripts
 from streamwatch.learning.evaluation import measured, metrics, pooled_states, score
 from streamwatch.learning.journal import Journal
 from streamwatch.learning.material import Material, Watcher, read_material
@@ -22,6 +23,7 @@ from streamwatch.learning.methods.choose import network_to_train
 from streamwatch.learning.methods.regularise import Lesson
 from streamwatch.learning.objectives.targets import targets
 from streamwatch.learning.objectives.total import Objective
+from streamwatch.learning.precisions import measure_precisions, scale_tensors, scales_of
 from streamwatch.learning.request import Request, check, command_line
 from streamwatch.learning.teachers import HEARD_FILE, heard_before, teach
 from streamwatch.learning.trainer import Trainer
@@ -109,17 +111,36 @@ def _teacher_hashes(request: Request) -> list[str]:
     return [f"{t.domain}:{read_manifest(t.folder).adapter.sha256[:16]}" for t in request.teachers]
 
 
+def measure_again(request: Request, watch: Watcher) -> Manifest:
+    """Fit the temperatures of the model in the request's folder and measure it anew, without training.
+
+    For a model whose manifest lacks what a newer version measures. Its weights, its command and what it learned from stay.
+    """
+    check(request)
+    return _complete(request, _material(request, watch), read_manifest(request.out), watch)
+
+
 def _write(request: Request, material: Material, network: Network, watch: Watcher) -> Manifest:
     """Write the weights, load what was written, calibrate and measure that."""
     written = write_weights(network, request.base, request.out, request.plan)
-    manifest = _manifest(request, material, written)
+    return _complete(request, material, _manifest(request, material, written), watch)
+
+
+def _complete(request: Request, material: Material, manifest: Manifest, watch: Watcher) -> Manifest:
+    """Give the model that is written its temperatures, int8 scales and metrics."""
     loaded = load_network(locate_base_of(request, manifest), request.out, manifest)
     rows = [*material.dev, *material.report]
     pooled = pooled_states(loaded, [r.ids for r in rows], lambda done, n: watch("measure", done, n, f"{done} texts"))
     heads = calibrated(loaded, pooled[: len(material.dev)], material.dev, material.heads, material.entries)
-    adapter = write_adapter(request.out, _with_heads(request.out, manifest, loaded))
+    scales = scales_of(loaded, rows)
+    adapter = write_adapter(request.out, _with_heads(request.out, manifest, loaded) | scale_tensors(scales))
     manifest = msgspec.structs.replace(manifest, heads=heads, adapter=adapter)
     manifest = _measured(manifest, request.out, loaded, pooled[len(material.dev) :], material)
+    if material.report:
+        precisions = measure_precisions(
+            loaded, heads, scales, material, lambda done, n: watch("precisions", done, n, f"{done} of {n}")
+        )
+        manifest = msgspec.structs.replace(manifest, precisions=precisions)
     write_manifest(request.out, manifest)
     return manifest
 
@@ -156,6 +177,7 @@ def _manifest(request: Request, material: Material, written: Written) -> Manifes
         heads=material.heads,
         max_tokens=plan.max_tokens,
         tail_tokens=plan.tail_tokens,
+        scripts=scripts(request.entries),
         seed=plan.seed,
         command=command_line(request),
         hyperparameters=hyperparameters,

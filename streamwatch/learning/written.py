@@ -17,6 +17,9 @@ from streamwatch.models.base import BASE, CONFIG_FILE, TOKENIZER_FILE, WEIGHTS_F
 from streamwatch.models.manifest import AdapterFile, BaseModel, Lora
 from streamwatch.models.network import Network, load_encoder
 
+SCALES_BYTES = 6_000
+"""What the int8 scales of six layers take, with their names; they are written after the rest."""
+
 OWN_BASE = "base"
 """The folder of an encoder of the model's own, inside of the model's."""
 
@@ -41,7 +44,7 @@ def write_weights(network: Network, base: Path, out: Path, plan: Plan) -> Writte
     if plan.has_own_encoder:
         own = _write_encoder(network.encoder, base, out / OWN_BASE)
         return Written(own, write_adapter(out, heads), None)
-    left = plan.budget_bytes - sum(2 * t.numel() + HEADER_BYTES for t in heads.values())
+    left = plan.budget_bytes - SCALES_BYTES - sum(2 * t.numel() + HEADER_BYTES for t in heads.values())
     try:
         moved = difference(load_encoder(base).state_dict(), network.encoder.state_dict(), left)
     except ValueError as error:

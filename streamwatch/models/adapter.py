@@ -3,6 +3,7 @@
 The file holds `lora.<layer>.A` (r × in) and `.B` (out × r) where a matrix of the base is changed, `delta.<parameter>`
 where a vector is (biases, layer norms), and `heads.<name>.*`, in float16: half the bytes, and metrics are computed from the
 rounded numbers, so what the manifest says is true of the file. Each matrix may have a rank of its own, the manifest's at most.
+`scales.<layer>` (float32) are what int8 needs to know of a layer's inputs.
 """
 
 from collections.abc import Mapping, Sequence
@@ -89,7 +90,7 @@ def _check_fit(folder: Path, manifest: Manifest, weights: Weights, n_positions: 
             f"{folder} wants {manifest.max_tokens} tokens of a text, its base reads {n_positions}: "
             "train the adapter again"
         )
-    parts = ("heads.", "lora.", "delta.") if manifest.lora is not None else ("heads.",)
+    parts = ("heads.", "scales.", "lora.", "delta.") if manifest.lora is not None else ("heads.", "scales.")
     unknown = [name for name in weights if not name.startswith(parts)]
     if unknown:
         raise ModelError(f"{folder} does not fit its manifest (nothing uses {unknown[0]}): train the adapter again")
@@ -119,3 +120,8 @@ def merge_vectors(encoder: nn.Module, weights: Weights) -> None:
             if moved.shape != vector.shape:
                 raise ValueError(f"{name}: {tuple(moved.shape)} on {tuple(vector.shape)}")
             vector.add_(moved)
+
+
+def int8_scales(weights: Weights) -> dict[str, Tensor]:
+    """The scales of an adapter's file by layer, as an int8 trunk wants them; empty where it was made without."""
+    return {name.removeprefix("scales."): t for name, t in weights.items() if name.startswith("scales.")}

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,12 +19,12 @@ from streamwatch.errors import ConfigError
 from streamwatch.learning import trainer
 from streamwatch.learning.checkpoint import CHECKPOINT_FILE
 from streamwatch.learning.datasets import catalogue
-from streamwatch.learning.job import train_adapter
+from streamwatch.learning.job import measure_again, train_adapter
 from streamwatch.learning.journal import open_journal
 from streamwatch.learning.plan import Plan
 from streamwatch.learning.request import Request, command_line
 from streamwatch.learning.teachers import Teacher, heard_before
-from streamwatch.models.adapter import load_network, read_adapter
+from streamwatch.models.adapter import int8_scales, load_network, read_adapter
 from streamwatch.models.base import locate_base
 from streamwatch.models.manifest import read_manifest
 from streamwatch.models.tokens import TokenReader
@@ -63,6 +64,25 @@ def test_the_manifest_is_complete(tiny_adapter: Path) -> None:
     assert "--epochs 0.5" in manifest.command
     assert manifest.head("sentiment").domains == ("market", "customer")
     assert manifest.head("topic").outside == manifest.head("topic").labels[-1] == "unclear"
+
+
+def test_each_precision_is_measured_and_int8_has_its_scales(tiny_adapter: Path) -> None:
+    manifest = read_manifest(tiny_adapter)
+    assert {"fp32", "bf16"} <= set(manifest.precisions)
+    assert manifest.precisions["fp32"].agreement == 1
+    assert all(set(one.metrics) == set(manifest.metrics) for one in manifest.precisions.values())
+    assert len(int8_scales(read_adapter(tiny_adapter, manifest))) == 24
+
+
+def test_a_model_can_be_measured_again_without_training(
+    tiny_adapter: Path, labelled_folder: Path, base_folder: Path, tmp_path: Path
+) -> None:
+    out = Path(shutil.copytree(tiny_adapter, tmp_path / "copy"))
+    before = read_manifest(tiny_adapter)
+    (out / "manifest.json").write_bytes(msgspec.json.encode(msgspec.structs.replace(before, metrics={}, precisions={})))
+    again = measure_again(request(labelled_folder, out, base_folder), ignore)
+    assert again.metrics == before.metrics and again.precisions.keys() == before.precisions.keys()
+    assert again.adapter == before.adapter
 
 
 def test_nothing_but_the_model_is_left_and_others_may_read_it(tiny_adapter: Path) -> None:

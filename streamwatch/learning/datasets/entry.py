@@ -7,6 +7,7 @@ Examples:
 """
 
 import re
+from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
@@ -21,6 +22,9 @@ DOMAINS: tuple[str, str] = ("market", "customer")
 
 TASK_LABELS = {"sentiment": SENTIMENTS, "topic": (*TOPICS, UNCLEAR)}
 """The tasks that the worker knows. Any other name is a task of the user's, and its labels are those of its files."""
+
+SCRIPTS = {"en": "Latin", "zh": "Han"}
+"""What the languages of the data sets are written in; a model does not read what it never saw."""
 
 _NAME = re.compile(r"[a-z0-9_]+")
 
@@ -53,7 +57,7 @@ class DataSet(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     file: str
     task: str
     domain: Domain = ""
-    language: str = "en"
+    language: Literal["en", "zh"] = "en"
     licence: str = ""
     permissive: bool = False
     never_train: bool = False
@@ -99,3 +103,12 @@ def _fault(entry: DataSet) -> str:
     if entry.repeat < 1 or entry.weight <= 0 or not 0 <= entry.balance <= 1:
         return "repeat is at least 1, weight above 0, balance between 0 and 1"
     return ""
+
+
+def scripts(entries: Iterable[DataSet]) -> tuple[str, ...]:
+    """The scripts of Unicode that the data sets are written in.
+
+    >>> scripts([DataSet(name="a", file="a", task="topic")])
+    ('Latin',)
+    """
+    return tuple(sorted({SCRIPTS[entry.language] for entry in entries}))
