@@ -23,8 +23,7 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from streamwatch.errors import RejectError
-from streamwatch.inference.batches import padded_shape
-from streamwatch.inference.engine import BATCH_TOKENS, Answer, Engine
+from streamwatch.inference.engine import BATCH_TOKENS, Answer, Engine, Packs, n_padding
 from streamwatch.inference.horizon import Horizon, Waiting
 from streamwatch.inference.pace import Pace
 from streamwatch.inference.tally import BatcherFigures, Tally
@@ -75,7 +74,7 @@ class _Stage:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self.horizon = Horizon()
+        self.horizon = Horizon(packed=isinstance(engine, Packs))
 
 
 class Batcher:
@@ -232,7 +231,7 @@ class Batcher:
             engine, batch = work
             started = time.monotonic()
             answers = engine.predict([waiting.row for waiting in batch])
-            self._computed([waiting.n_tokens for waiting in batch], time.monotonic() - started)
+            self._computed(engine, [waiting.n_tokens for waiting in batch], time.monotonic() - started)
             self._give(batch, answers)
 
     def _next_batch(self) -> tuple[Engine, list[Waiting]] | None:
@@ -261,11 +260,11 @@ class Batcher:
     def _forget_empty_stages(self) -> None:
         self._stages[:-1] = [stage for stage in self._stages[:-1] if stage.horizon.n_rows]
 
-    def _computed(self, lengths: list[int], seconds: float) -> None:
-        rows, columns = padded_shape(lengths)
+    def _computed(self, engine: Engine, lengths: list[int], seconds: float) -> None:
+        n_tokens, n_wasted = sum(lengths), n_padding(engine, lengths)
         with self._lock:
-            self._pace.computed(rows * columns, seconds)
-            self._tally.batch(lengths, seconds)
+            self._pace.computed(n_tokens + n_wasted, seconds)
+            self._tally.batch(n_tokens, n_wasted, seconds)
             self._n_computing -= len(lengths)
 
     # -- answers

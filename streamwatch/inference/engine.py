@@ -12,10 +12,10 @@ Examples:
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from streamwatch.errors import RejectError
-from streamwatch.inference.batches import token_batches
+from streamwatch.inference.batches import padded_shape, token_batches
 from streamwatch.records import SENTIMENTS, Label, Prediction, SentimentLabel
 from streamwatch.text.clean import text_hash
 
@@ -65,6 +65,27 @@ class Engine(Protocol):
     def predict(self, batch: Sequence[Any]) -> list[Answer]:
         """One result for each row of one batch, in its order. The rows are this engine's own `Prepared`."""
         ...
+
+
+@runtime_checkable
+class Packs(Protocol):
+    """What an engine has that puts rows end to end: its batches are counted by their tokens, whatever lengths they mix."""
+
+    def n_padding(self, lengths: Sequence[int]) -> int:
+        """Tokens that it computes for nothing in one batch of rows of these lengths."""
+        ...
+
+
+def n_padding(engine: Engine, lengths: Sequence[int]) -> int:
+    """Tokens that an engine computes for nothing in one batch; it pads to the longest row unless it says otherwise.
+
+    >>> n_padding(NullEngine(), [30, 28])
+    6
+    """
+    if isinstance(engine, Packs):
+        return engine.n_padding(lengths)
+    rows, columns = padded_shape(lengths)
+    return rows * columns - sum(lengths)
 
 
 def classify(engine: Engine, texts: Sequence[str], batch_tokens: int = BATCH_TOKENS) -> list[Answer]:

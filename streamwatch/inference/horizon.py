@@ -33,9 +33,15 @@ class Waiting(NamedTuple):
 
 
 class Horizon:
-    """Waiting rows of one engine."""
+    """Waiting rows of one engine.
 
-    def __init__(self) -> None:
+    Args:
+        packed: whether the engine puts rows end to end: then neighbours of any length may share a batch. They still come
+            sorted, since an encoder's attention takes rows of one length together.
+    """
+
+    def __init__(self, packed: bool = False) -> None:
+        self._packed = packed
         self._by_length: dict[int, deque[Waiting]] = {}
         self.n_rows = 0
         self.n_tokens = 0
@@ -58,7 +64,7 @@ class Horizon:
             spare: tokens of padding that cost no more than a further batch: what may be wasted to save one.
         """
         first = min(self._by_length, key=lambda length: self._by_length[length][0].since_s)
-        batch = _Filling(budget, spare)
+        batch = _Packing(budget) if self._packed else _Filling(budget, spare)
         self._move(first, batch.room(first), batch)
         shorter = sorted((length for length in self._by_length if length < first), reverse=True)
         longer = sorted(length for length in self._by_length if length > first)
@@ -109,6 +115,23 @@ class _Filling:
         self.rows += rows
         self._width = max(self._width, padded_length(length))
         self._own += padded_length(length) * len(rows)
+
+
+class _Packing(_Filling):
+    """A batch of rows that lie end to end."""
+
+    def __init__(self, budget: int) -> None:
+        super().__init__(budget, 0.0)
+
+    def room(self, length: int) -> int:
+        """How many more rows of `length` fit."""
+        used = sum(waiting.n_tokens for waiting in self.rows)
+        n = min((self._budget - used) // length, MAX_ROWS - len(self.rows)) if length else MAX_ROWS
+        return max(n, 0 if self.rows else 1)
+
+    def allows(self, length: int, n: int) -> bool:
+        """Always: nothing is wasted."""
+        return True
 
 
 def _nearer(shorter: list[int], longer: list[int], first: int) -> list[int]:

@@ -2,7 +2,7 @@
 
 Examples:
     >>> tally = Tally()
-    >>> tally.batch(lengths=[30, 28], seconds=0.01)
+    >>> tally.batch(n_tokens=58, n_padding=6, seconds=0.01)
     >>> tally.answered([0.012, 0.3])
     >>> seen = tally.snapshot(n_texts=3)
     >>> seen.n_tokens, seen.n_padding, seen.n_texts, seen.waste, seen.latency_s(0.5)
@@ -10,11 +10,9 @@ Examples:
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import msgspec
-
-from streamwatch.inference.batches import padded_shape
 
 LATENCY_BOUNDS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 """Upper ends of the histogram's cells; the last cell has none."""
@@ -66,13 +64,11 @@ class Tally:
         self._computing_s = 0.0
         self._latency = [0] * (len(LATENCY_BOUNDS_S) + 1)
 
-    def batch(self, lengths: Sequence[int], seconds: float) -> None:
-        """A batch of rows of these lengths was computed."""
-        rows, columns = padded_shape(lengths)
-        n_tokens = sum(lengths)
+    def batch(self, n_tokens: int, n_padding: int, seconds: float) -> None:
+        """A batch was computed."""
         self._n_batches += 1
         self._n_tokens += n_tokens
-        self._n_padding += rows * columns - n_tokens
+        self._n_padding += n_padding
         self._computing_s += seconds
 
     def answered(self, waited_s: Iterable[float]) -> None:

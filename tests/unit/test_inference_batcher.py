@@ -140,6 +140,26 @@ def test_batches_keep_within_their_budget_and_waste_little_when_much_waits() -> 
     assert figures.n_padding - own_rounding <= MAX_WASTE * figures.n_tokens
 
 
+def test_an_engine_that_packs_gets_rows_of_all_lengths_and_counts_its_own_padding() -> None:
+    class Packing(WordEngine):
+        def n_padding(self, lengths: Sequence[int]) -> int:
+            return -sum(lengths) % 16
+
+    engine = Packing()
+    engine.may_compute.clear()
+    with running(engine, Sizes(1, 256, 0.01)) as (batcher, desk):
+        batcher.submit([("first", "wait")])
+        assert engine.computing.wait(TIMEOUT_S)
+        batcher.submit([(i, "word " * (1 + i * 7 % 64)) for i in range(500)])
+        until(lambda: batcher.figures().n_rows == 500)
+        engine.may_compute.set()
+        desk.take(501)
+        figures = batcher.figures()
+    assert max(engine.batches) <= 256
+    assert figures.n_padding == sum(-n % 16 for n in engine.batches)
+    assert figures.waste < MAX_WASTE
+
+
 def test_submit_waits_while_the_batcher_is_full() -> None:
     engine = WordEngine()
     engine.may_compute.clear()
@@ -244,9 +264,11 @@ def test_every_text_is_answered_once_by_an_engine_that_was_there(
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.lists(st.integers(1, 200), max_size=60), st.integers(16, 2000), st.floats(0, 200))
-def test_a_horizon_gives_every_row_once_and_always_the_oldest(lengths: list[int], budget: int, spare: float) -> None:
-    horizon, given_out = Horizon(), Counter[int]()
+@given(st.lists(st.integers(1, 200), max_size=60), st.integers(16, 2000), st.floats(0, 200), st.booleans())
+def test_a_horizon_gives_every_row_once_and_always_the_oldest(
+    lengths: list[int], budget: int, spare: float, packed: bool
+) -> None:
+    horizon, given_out = Horizon(packed), Counter[int]()
     for i, n_tokens in enumerate(lengths):
         horizon.add(Waiting(i, None, n_tokens, float(i)))
     while horizon.n_rows:
@@ -254,7 +276,8 @@ def test_a_horizon_gives_every_row_once_and_always_the_oldest(lengths: list[int]
         batch = horizon.take(budget, spare)
         assert oldest in [waiting.since_s for waiting in batch]
         width = -(-max(waiting.n_tokens for waiting in batch) // 16) * 16
-        assert len(batch) == 1 or len(batch) * width <= budget
+        size = sum(waiting.n_tokens for waiting in batch) if packed else len(batch) * width
+        assert len(batch) == 1 or size <= budget
         given_out.update(waiting.key for waiting in batch)
     assert given_out == Counter(range(len(lengths)))
     assert horizon.n_tokens == 0
