@@ -7,6 +7,7 @@ from queue import SimpleQueue
 import numpy as np
 import pytest
 
+from streamwatch.config import load
 from streamwatch.errors import ModelError, RejectError
 from streamwatch.inference.batcher import Batcher
 from streamwatch.inference.cascade.engine import Answered, CascadeEngine
@@ -25,7 +26,8 @@ from streamwatch.inference.cascade.first_stage import (
 from streamwatch.inference.cascade.fit import N_BUCKETS, RANK, fit
 from streamwatch.inference.cascade.opening import with_cascade
 from streamwatch.inference.cascade.thresholds import MAX_CHANGED, NEVER, Judged, answered, choose, scores
-from streamwatch.inference.engine import NullEngine
+from streamwatch.inference.engine import NullEngine, classify
+from streamwatch.inference.opening import SHIPPED, open_engine
 from streamwatch.models.manifest import read_manifest
 from streamwatch.records import Prediction
 
@@ -260,3 +262,26 @@ def test_a_labelled_set_that_would_lose_holds_the_threshold_up() -> None:
 
 def test_where_everything_harms_nothing_is_answered() -> None:
     assert choose([judged("stream", [0.999] * 10, [False] * 10)]) == NEVER
+
+
+PAIRS = (
+    ("$AAPL beats estimates", "$AAPL does not beat estimates"),
+    ("$AAPL beats estimates", "$AAPL misses estimates"),
+    ("$AAPL beats estimates by 2%", "$AAPL beats estimates by 20%"),
+    ("$AAPL beats estimates by 2%", "$TSLA beats estimates by 2%"),
+    ("Company declares $0.25 dividend", "Company declares no dividend"),
+    ("10-year Treasury yield rises", "10-year Treasury yield falls"),
+    ("Stocks open higher, Dow up 100 points", "Stocks open lower, Dow down 100 points"),
+)
+"""Texts that differ in a negation, a word, a number or a ticker."""
+
+
+@pytest.mark.skipif(not (SHIPPED / CASCADE_FILE).is_file(), reason="the shipped model has no first stage")
+def test_the_shipped_first_stage_says_of_near_copies_what_the_trunk_says() -> None:
+    found = read_first_stage(SHIPPED)
+    assert found is not None
+    alone = open_engine(load(cascade="off"))
+    texts = [text for pair in PAIRS for text in pair]
+    for mine, trunk in zip(CascadeEngine(found, alone).classify(texts), classify(alone, texts), strict=True):
+        assert isinstance(mine, Prediction) and isinstance(trunk, Prediction)
+        assert (mine.sentiment.label, mine.topic.label) == (trunk.sentiment.label, trunk.topic.label)

@@ -7,6 +7,7 @@ from typing import Any
 
 from streamwatch.bench.inference.variant import Said
 from streamwatch.inference.batcher import Batcher, Sizes
+from streamwatch.inference.cascade.engine import KEPT
 from streamwatch.inference.engine import Answer, Engine
 from streamwatch.inference.shared import SharedPredictions
 from streamwatch.inference.tally import BatcherFigures
@@ -78,6 +79,9 @@ class PreTokenised:
     def __init__(self, engine: Engine, texts: Sequence[str]) -> None:
         self._engine = engine
         self.model = engine.model
+        for name in KEPT:
+            if hasattr(engine, name):
+                setattr(self, name, getattr(engine, name))
         self._rows = dict(zip(texts, engine.prepare(texts), strict=True))
 
     def prepare(self, texts: Sequence[str]) -> list[Any]:

@@ -52,7 +52,7 @@ class Answered(NamedTuple):
         return 0
 
 
-KEPT = ("scripts", "labels", "n_at_once")
+KEPT = ("scripts", "labels", "n_at_once", "n_padding")
 """What an engine may have besides, of its own: a first stage changes none of it."""
 
 
