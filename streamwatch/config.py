@@ -90,6 +90,9 @@ class Settings(BaseSettings):
     topic_labels: str = Field("", description="What the labels of `topic_model` are called in trends and alerts: LABEL_0=earnings,M&A=mergers and investments; others keep their names")
     allow_downloads: bool = Field(False, description="Whether the encoder and classifiers may be fetched from the Hugging Face hub")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where the model runs; auto: the GPU where there is one")
+    precision: Literal["auto", "fp32", "bf16", "int8"] = Field(
+        "auto", description="Numbers that the encoder computes in; auto: the fastest on this machine that keeps the model's quality, found at the first start and remembered")
+    cache: str = Field("", description="The folder that remembers what was found out about this machine; empty: `$XDG_CACHE_HOME/streamwatch`")
     threads: Annotated[int, Field(ge=0)] = Field(0, description="Batches that are computed at once, each on one core; 0: as many as there are cores for the process")
     cascade: Literal["auto", "on", "off"] = Field("auto", description="Whether the model's first stage (`streamwatch train-cascade`) answers the texts that it is sure of; auto: where the model has one that answers 5 % of a stream or more")
     batch_tokens: Annotated[int, Field(ge=128)] = Field(4096, description="Tokens of one batch, padding included")

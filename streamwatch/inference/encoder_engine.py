@@ -1,6 +1,6 @@
 """The engine that runs the model: tokenise; one pass for a batch, calibrate, one result for each row.
 
-texts ─ TokenReader ─ `TokenRow` … batch of rows ─ Network ─ / temperature, softmax ─ Prediction or RejectError
+texts ─ TokenReader ─ `TokenRow` … batch of rows ─ Trunk ─ heads ─ / temperature, softmax ─ Prediction or RejectError
 """
 
 from collections.abc import Sequence
@@ -11,10 +11,9 @@ import torch
 from numpy.typing import NDArray
 
 from streamwatch.errors import ModelError, RejectError
-from streamwatch.inference.batches import padded_shape
 from streamwatch.inference.engine import Answer, classify
 from streamwatch.inference.isolate import isolate
-from streamwatch.inference.numeric import DTYPES, Placement
+from streamwatch.inference.trunks.trunk import Trunk
 from streamwatch.models.manifest import HeadEntry, Manifest
 from streamwatch.models.network import Network
 from streamwatch.models.tokens import TokenReader
@@ -25,6 +24,9 @@ Probabilities = NDArray[np.float64]
 OUT_OF_MEMORY = (torch.OutOfMemoryError, MemoryError)
 DIGITS = 4
 """Probabilities are rounded to four digits: more would pretend, and fill the channel."""
+HEAD_ROWS = 16
+"""Heads are given a multiple of so many rows: one to three go through other kernels, with other last bits."""
+NOT_FINITE = RejectError("classification_failed", "the model gave no finite probabilities")
 PLAIN_TEXT = "Shares of the company rose after it raised its forecast."
 
 
@@ -43,23 +45,22 @@ class EncoderEngine:
     """Classifies with one encoder and its heads. Safe for several threads at once: nothing changes after the start.
 
     Args:
-        network: merged, float32, on the CPU; it is moved and converted here.
+        network: merged, float32, on the CPU; only its heads are used: they stay float32, are tiny, and decide ties.
+        trunk: the network's encoder in some numbers on some device.
         reader: makes token ids, cut at the manifest's length.
         manifest: of the adapter.
-        placement: device and numbers.
-        batch_tokens: rows × padded length of one batch at most, in `classify`.
+        batch_tokens: of one batch at most, in `classify`.
 
     Raises:
         ModelError: when the network gives no finite numbers for a plain text: its weights are broken.
     """
 
     def __init__(
-        self, network: Network, reader: TokenReader, manifest: Manifest, placement: Placement, batch_tokens: int
+        self, network: Network, trunk: Trunk, reader: TokenReader, manifest: Manifest, batch_tokens: int
     ) -> None:
-        self.model = f"{manifest.version}/{placement}"
-        self._device = torch.device(placement.device)
-        self._network = network.to(self._device).eval()
-        self._network.encoder.to(DTYPES[placement.format])  # the heads stay float32: they are tiny, and decide ties
+        self.model = f"{manifest.version}/{trunk.name}"
+        self._network = network.eval()
+        self._trunk = trunk
         self._reader = reader
         self._manifest = manifest
         self.scripts = manifest.scripts
@@ -98,29 +99,29 @@ class EncoderEngine:
         return isolate(self._predict, [row.ids for row in batch], OUT_OF_MEMORY) if batch else []
 
     def _predict(self, rows: Sequence[Row]) -> list[Answer]:
-        """Results for the rows of one batch."""
+        """Results for the rows of one batch. What can be done for all rows at once is: a row of its own costs 10 µs."""
         p = self._probabilities(rows)
-        return [self._result({name: p[name][i] for name in p}) for i in range(len(rows))]
+        finite = np.logical_and.reduce([np.isfinite(of_head).all(1) for of_head in p.values()])
+        labels = {head.name: _best(head, p[head.name]) for head in self._manifest.heads}
+        of_sentiment = p["sentiment"].round(DIGITS).tolist()
+        return [
+            self._result({name: made[i] for name, made in labels.items()}, of_sentiment[i]) if finite[i] else NOT_FINITE
+            for i in range(len(rows))
+        ]
 
     @torch.inference_mode()
     def _probabilities(self, rows: Sequence[Row]) -> dict[str, Probabilities]:
         """Calibrated probabilities `(n, k)` of each head for the `n` rows; not finite where the network's were not."""
-        ids, mask = _tensors(rows)
-        logits = self._network(ids.to(self._device), mask.to(self._device))
-        heads, n = self._manifest.heads, len(rows)
-        return {head.name: _softmax(logits[head.name][:n] / head.temperature) for head in heads}
+        logits, n = self._network.says(_filled(self._trunk.pooled(rows))), len(rows)
+        return {head.name: _softmax(logits[head.name][:n] / head.temperature) for head in self._manifest.heads}
 
-    def _result(self, p: dict[str, Probabilities]) -> Answer:
-        if not all(np.isfinite(row).all() for row in p.values()):
-            return RejectError("classification_failed", "the model gave no finite probabilities")
-        labels = {head.name: _best(head, p[head.name]) for head in self._manifest.heads}
+    def _result(self, labels: dict[str, Label], of_sentiment: list[float]) -> Answer:
         sentiment = labels.pop("sentiment")
-        names = self._manifest.head("sentiment").labels
-        all_p = [round(float(x), DIGITS) for x in p["sentiment"]]
+        names = self.labels["sentiment"]
         return Prediction(
             topic=labels.pop("topic"),
             sentiment=SentimentLabel(
-                label=sentiment.label, p=sentiment.p, probabilities=dict(zip(names, all_p, strict=True))
+                label=sentiment.label, p=sentiment.p, probabilities=dict(zip(names, of_sentiment, strict=True))
             ),
             heads=labels,
             model=self.model,
@@ -133,19 +134,11 @@ class EncoderEngine:
             raise ModelError(f"the model fails on a plain text ({result.detail}): restart, or train the adapter again")
 
 
-def _best(head: HeadEntry, p: Probabilities) -> Label:
-    k = int(p.argmax())
-    return Label(label=head.labels[k], p=round(float(p[k]), DIGITS))
-
-
-def _tensors(rows: Sequence[Row]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Token ids padded with 0, and their 0/1 mask, both int64, of `padded_shape`."""
-    ids = np.zeros(padded_shape([len(row) for row in rows]), dtype=np.int64)
-    mask = np.zeros_like(ids)
-    for i, row in enumerate(rows):
-        ids[i, : len(row)] = row
-        mask[i, : len(row)] = 1
-    return torch.from_numpy(ids), torch.from_numpy(mask)
+def _best(head: HeadEntry, p: Probabilities) -> list[Label]:
+    """The likeliest label of each row."""
+    best = p.argmax(1)
+    its_p = p[np.arange(len(p)), best].round(DIGITS).tolist()
+    return [Label(label=head.labels[k], p=one) for k, one in zip(best.tolist(), its_p, strict=True)]
 
 
 def _softmax(logits: torch.Tensor) -> Probabilities:

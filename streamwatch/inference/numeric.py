@@ -1,19 +1,31 @@
 """Where the model runs and in which numbers: a function of machine and setting, and part of the model's version.
 
-bfloat16 where the hardware multiplies it (AVX512-BF16, AMX, NVIDIA since Ampere), float32 elsewhere. Labels near a tie
-can differ between the two, so a record's `model` names the one that made it, and a restart on the same machine
-chooses the same again.
+On a CPU the fastest precision that keeps the model's quality there, as the probe finds it at the first start
+(`streamwatch.inference.probe`); for a model without stored texts, and on a GPU, bfloat16 where the hardware multiplies it
+(AVX512-BF16, AMX, NVIDIA since Ampere), float32 elsewhere. Labels near a tie can differ between precisions, so a record's `model`
+names the one that made it, and a restart on the same machine chooses the same again.
 """
 
-from typing import Literal
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 import torch
 
 from streamwatch.errors import ModelError
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from streamwatch.config import Settings
+    from streamwatch.inference.trunks.opening import PrecisionName
+    from streamwatch.inference.trunks.trunk import Trunk
+    from streamwatch.models.manifest import Manifest
+    from streamwatch.models.network import Network
+
 Format = Literal["fp32", "bf16"]
-DTYPES: dict[Format, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
 class Placement(msgspec.Struct, frozen=True):
@@ -43,3 +55,36 @@ def place(device: str) -> Placement:
 def cpu_multiplies_bf16() -> bool:
     """Whether this CPU multiplies bfloat16 in hardware; elsewhere it is emulated and slower than float32."""
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+
+
+def trunk_for(network: Network, manifest: Manifest, weights: Mapping[str, Tensor], settings: Settings) -> Trunk:
+    """The trunk of a model for the settings `device` and `precision`. `weights` are those of the model's file.
+
+    Raises `ModelError` when there is no such device, or the model cannot be computed so.
+    """
+    from streamwatch.inference.trunks.opening import open_trunk
+    from streamwatch.models.adapter import int8_scales
+
+    placement, scales = place(settings.device), int8_scales(weights)
+    precision: PrecisionName = placement.format if settings.precision == "auto" else settings.precision
+    if settings.precision == "auto" and placement.device == "cpu":
+        precision = _chosen(network, manifest, weights, settings) or placement.format
+    return open_trunk(network, precision, placement.device, scales or None)
+
+
+def _chosen(
+    network: Network, manifest: Manifest, weights: Mapping[str, Tensor], settings: Settings
+) -> PrecisionName | None:
+    """The remembered choice, or the probe's; none for a model that has no stored texts."""
+    from streamwatch.inference.probe import fastest, stored_rows
+    from streamwatch.inference.remembered import cache_folder, key_of, recall, remember
+    from streamwatch.models.adapter import int8_scales
+
+    if not stored_rows(weights):
+        return None
+    folder, key = cache_folder(settings.cache), key_of(manifest.version)
+    found = recall(folder, key)
+    if found is None:
+        found = fastest(network, manifest, weights, int8_scales(weights))
+        remember(folder, key, found)
+    return found

@@ -120,8 +120,8 @@ def open_located(found: Located, settings: Settings) -> Engine:
     import torch
 
     from streamwatch.inference.encoder_engine import EncoderEngine
-    from streamwatch.inference.numeric import place
-    from streamwatch.models.adapter import load_network
+    from streamwatch.inference.numeric import trunk_for
+    from streamwatch.models.adapter import load_network, read_adapter
     from streamwatch.models.tokens import TokenReader
 
     if settings.threads:
@@ -131,7 +131,8 @@ def open_located(found: Located, settings: Settings) -> Engine:
     reader = TokenReader(found.base, manifest.max_tokens, manifest.tail_tokens, manifest.base.tokenizer_sha256)
     if reader.n_vocabulary > len(network.encoder.get_parameter("embeddings.word_embeddings.weight")):
         raise ModelError(f"{found.base}: the tokenizer has more words than the encoder: use the original files")
-    engine = EncoderEngine(network, reader, manifest, place(settings.device), settings.batch_tokens)
+    trunk = trunk_for(network, manifest, read_adapter(found.folder, manifest), settings)
+    engine = EncoderEngine(network, trunk, reader, manifest, settings.batch_tokens)
     return with_cascade(engine, settings.cascade, found.folder, manifest)
 
 

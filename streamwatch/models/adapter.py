@@ -3,7 +3,8 @@
 The file holds `lora.<layer>.A` (r × in) and `.B` (out × r) where a matrix of the base is changed, `delta.<parameter>`
 where a vector is (biases, layer norms), and `heads.<name>.*`, in float16: half the bytes, and metrics are computed from the
 rounded numbers, so what the manifest says is true of the file. Each matrix may have a rank of its own, the manifest's at most.
-`scales.<layer>` (float32) are what int8 needs to know of a layer's inputs.
+`scales.<layer>` (float32) are what int8 needs to know of a layer's inputs; `probe.*` are texts and what the model says of them
+(`streamwatch.inference.probe`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -90,7 +91,7 @@ def _check_fit(folder: Path, manifest: Manifest, weights: Weights, n_positions: 
             f"{folder} wants {manifest.max_tokens} tokens of a text, its base reads {n_positions}: "
             "train the adapter again"
         )
-    parts = ("heads.", "scales.", "lora.", "delta.") if manifest.lora is not None else ("heads.", "scales.")
+    parts = ("heads.", "scales.", "probe.", *(("lora.", "delta.") if manifest.lora is not None else ()))
     unknown = [name for name in weights if not name.startswith(parts)]
     if unknown:
         raise ModelError(f"{folder} does not fit its manifest (nothing uses {unknown[0]}): train the adapter again")

@@ -17,10 +17,11 @@ import torch
 
 from streamwatch.config import load
 from streamwatch.inference.encoder_engine import EncoderEngine
-from streamwatch.inference.numeric import Placement, place
+from streamwatch.inference.numeric import place
 from streamwatch.inference.opening import adapter_folder
+from streamwatch.inference.trunks.opening import open_trunk
 from streamwatch.learning.evaluation import set_metrics
-from streamwatch.models.adapter import load_network
+from streamwatch.models.adapter import int8_scales, load_network, read_adapter
 from streamwatch.models.base import check_base, find_base
 from streamwatch.models.manifest import read_manifest
 from streamwatch.models.tokens import TokenReader
@@ -60,9 +61,12 @@ def _engine(number_format: str | None) -> EncoderEngine:
     folder = adapter_folder(settings)
     manifest = read_manifest(folder)
     base = check_base(find_base(settings.base), manifest.base)
-    placement = Placement("cpu", number_format) if number_format else place(settings.device)
+    network = load_network(base, folder, manifest)
+    trunk = open_trunk(
+        network, number_format or place("cpu").format, scales=int8_scales(read_adapter(folder, manifest))
+    )
     reader = TokenReader(base, manifest.max_tokens)
-    return EncoderEngine(load_network(base, folder, manifest), reader, manifest, placement, settings.batch_tokens)
+    return EncoderEngine(network, trunk, reader, manifest, settings.batch_tokens)
 
 
 def _print_metrics(results: list, labels: list[int]) -> None:

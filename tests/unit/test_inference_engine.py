@@ -1,5 +1,6 @@
 """The engine: order, independence of the batch, and failures that stay with their text."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,9 @@ import torch
 
 from streamwatch.errors import ModelError, RejectError
 from streamwatch.inference.encoder_engine import EncoderEngine
-from streamwatch.inference.numeric import Format, Placement, place
+from streamwatch.inference.numeric import Format, place
+from streamwatch.inference.trunks.opening import open_trunk
+from streamwatch.inference.trunks.trunk import Row, Trunk
 from streamwatch.models.adapter import load_network
 from streamwatch.models.manifest import read_manifest
 from streamwatch.models.tokens import TokenReader
@@ -27,9 +30,8 @@ TEXTS = (
 def opened(folder: Path, base: Path, number_format: Format = "fp32", batch_tokens: int = 4096) -> EncoderEngine:
     manifest = read_manifest(folder)
     reader = TokenReader(base, manifest.max_tokens)
-    return EncoderEngine(
-        load_network(base, folder, manifest), reader, manifest, Placement("cpu", number_format), batch_tokens
-    )
+    network = load_network(base, folder, manifest)
+    return EncoderEngine(network, open_trunk(network, number_format), reader, manifest, batch_tokens)
 
 
 @pytest.fixture(scope="module")
@@ -50,13 +52,24 @@ def predictions(engine: EncoderEngine, texts: tuple[str, ...] | list[str]) -> li
 
 
 def refuse_more_rows_than(most: int, engine: EncoderEngine) -> None:
-    """Make the network run out of memory as torch does."""
+    """Make the trunk run out of memory as torch does."""
 
-    def hook(_: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
-        if inputs[0].shape[0] > most:
+    def hook(rows: Sequence[Row]) -> None:
+        if len(rows) > most:
             raise torch.OutOfMemoryError("out of memory")
 
-    engine._network.register_forward_pre_hook(hook)
+    engine._trunk = Hooked(engine._trunk, hook)
+
+
+class Hooked:
+    """A trunk before which something happens."""
+
+    def __init__(self, trunk: Trunk, hook: Callable[[Sequence[Row]], None]) -> None:
+        self.name, self._trunk, self._hook = trunk.name, trunk, hook
+
+    def pooled(self, rows: Sequence[Row]) -> torch.Tensor:
+        self._hook(rows)
+        return self._trunk.pooled(rows)
 
 
 def token_of(word: str, engine: EncoderEngine) -> int:
@@ -128,11 +141,11 @@ def test_a_row_that_is_not_finite_becomes_an_error_alone(engine: EncoderEngine) 
 def test_a_text_that_makes_the_network_raise_fails_alone(engine: EncoderEngine) -> None:
     bad = token_of("texas", engine)
 
-    def hook(_: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
-        if bool((inputs[0] == bad).any()):
+    def hook(rows: Sequence[Row]) -> None:
+        if any(bad in row for row in rows):
             raise IndexError("index out of range in self")
 
-    engine._network.register_forward_pre_hook(hook)
+    engine._trunk = Hooked(engine._trunk, hook)
     results = engine.classify(TEXTS)
     assert [isinstance(result, RejectError) for result in results] == [i == 4 for i in range(len(TEXTS))]
     assert "index out of range" in results[4].detail
@@ -149,16 +162,16 @@ def test_out_of_memory_splits_the_batch_and_loses_nothing(engine: EncoderEngine,
 
 
 def test_no_memory_for_a_single_text_stops_the_worker_and_blames_no_document(engine: EncoderEngine) -> None:
-    refuse_more_rows_than(1, engine)
+    refuse_more_rows_than(0, engine)
     with pytest.raises(ModelError, match="give the worker more"):
         engine.classify(TEXTS)
 
 
 def test_a_device_that_fails_for_every_text_stops_the_worker_and_blames_no_document(engine: EncoderEngine) -> None:
-    def hook(*_: object) -> None:
+    def hook(_: Sequence[Row]) -> None:
         raise RuntimeError("CUDA error: unspecified launch failure")
 
-    engine._network.register_forward_pre_hook(hook)
+    engine._trunk = Hooked(engine._trunk, hook)
     with pytest.raises(ModelError, match="unspecified launch failure"):
         engine.classify(TEXTS)
 
@@ -167,9 +180,9 @@ def test_broken_weights_are_refused_when_the_engine_opens(tiny_adapter: Path, ba
     manifest = read_manifest(tiny_adapter)
     network = load_network(base_folder, tiny_adapter, manifest)
     with torch.no_grad():
-        network.heads["sentiment"].linear.weight.fill_(float("nan"))
+        next(network.heads["sentiment"].parameters()).fill_(float("nan"))
     with pytest.raises(ModelError, match="fails on a plain text"):
-        EncoderEngine(network, TokenReader(base_folder, 48), manifest, Placement("cpu", "fp32"), 4096)
+        EncoderEngine(network, open_trunk(network, "fp32"), TokenReader(base_folder, 48), manifest, 4096)
 
 
 def test_cuda_is_refused_in_one_line_where_there_is_none() -> None:

@@ -7,7 +7,8 @@ into it head by head, which is one copy with precomputed places; places behind a
     (T, 3 · width) ─ gather ─ q, k (n · heads, L, d)  v|1 (n · heads, L, 2 · d) ─ attention ─ gather ─ (T, width)
 
 Behind each value stands a row of ones (zeros, where the text has ended), so that one product gives both the weighted sum of
-the values and the sum of the weights: softmax(s)·v = exp(s)·v / exp(s)·1. Queries come scaled by 1 / √d, which their weights carry.
+the values and the sum of the weights: softmax(s)·v = exp(s)·v / exp(s)·1. Queries come scaled by 1 / √d: their weights
+carry it.
 
 Examples:
     >>> qkv = torch.arange(16 * 6.0).reshape(16, 6)
@@ -81,7 +82,8 @@ def _block(groups: Sequence[Group], n_rows: int, n_heads: int) -> Block:
         _sums(is_token, n_heads),
         np.flatnonzero(is_token),
     )
-    return Block(*is_token.shape[:1], n_heads, is_token.shape[1], *map(torch.from_numpy, (*places, mask)))
+    gather, sums, tokens, hidden = (torch.from_numpy(x) for x in (*places, mask))
+    return Block(len(ends), n_heads, token.shape[1], gather, sums, tokens, hidden)
 
 
 def _ends(group: Group) -> Iterator[tuple[int, int]]:
