@@ -141,6 +141,11 @@ def _best(head: HeadEntry, p: Probabilities) -> list[Label]:
     return [Label(label=head.labels[k], p=one) for k, one in zip(best.tolist(), its_p, strict=True)]
 
 
+def _filled(pooled: torch.Tensor) -> torch.Tensor:
+    """The states with rows of zeros behind them, to a multiple of `HEAD_ROWS`."""
+    return torch.nn.functional.pad(pooled, (0, 0, 0, -len(pooled) % HEAD_ROWS))
+
+
 def _softmax(logits: torch.Tensor) -> Probabilities:
     probabilities: Probabilities = logits.double().softmax(1).cpu().numpy()
     return probabilities
