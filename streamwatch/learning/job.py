@@ -122,8 +122,12 @@ def measure_again(request: Request, watch: Watcher) -> Manifest:
 
 def _write(request: Request, material: Material, network: Network, watch: Watcher) -> Manifest:
     """Write the weights, load what was written, calibrate and measure that."""
+    judge = _judge(network, material)
+    trained_score = judge() if judge else 0.0
     written = write_weights(network, request.base, request.out, request.plan)
-    return _complete(request, material, _manifest(request, material, written), watch)
+    manifest = _manifest(request, material, written)
+    manifest.hyperparameters["dev_macro_f1_trained"] = round(trained_score, 4)
+    return _complete(request, material, manifest, watch)
 
 
 def _complete(request: Request, material: Material, manifest: Manifest, watch: Watcher) -> Manifest:
@@ -131,6 +135,9 @@ def _complete(request: Request, material: Material, manifest: Manifest, watch: W
     loaded = load_network(locate_base_of(request, manifest), request.out, manifest)
     rows = [*material.dev, *material.report]
     pooled = pooled_states(loaded, [r.ids for r in rows], lambda done, n: watch("measure", done, n, f"{done} texts"))
+    if material.dev:
+        parts = measured(loaded, pooled[: len(material.dev)], material.dev, material.heads, material.entries)
+        manifest.hyperparameters["dev_macro_f1_written"] = round(score(parts), 4)  # what the small file has cost
     heads = calibrated(loaded, pooled[: len(material.dev)], material.dev, material.heads, material.entries)
     scales = scales_of(loaded, rows)
     adapter = write_adapter(request.out, _with_heads(request.out, manifest, loaded) | scale_tensors(scales))
