@@ -26,8 +26,11 @@ def our_specs(settings: Settings, stream: Sequence[str], others: Sequence[str]) 
         return Opened("ours", precision, AtFullRate(one, sizes_of(settings, one)), one.model)
 
     def helped() -> Opened:
-        one = engine("int8", "on")
-        return Opened("ours", HELPED, Remembering(one, sizes_of(settings, one)), one.model)
+        try:
+            one, choice = engine("int8", "on"), ""
+        except Missing as reason:  # the cache is there all the same
+            one, choice = engine("int8", "off"), f", the cache alone: {reason}"
+        return Opened("ours", HELPED, Remembering(one, sizes_of(settings, one)), one.model + choice)
 
     def pre_tokenised(precision: str) -> Opened:
         one = PreTokenised(engine(precision, "off"), [*stream, *others])
@@ -48,17 +51,7 @@ def _spec(name: str, open_one: Any) -> Spec:
 def engine_in(settings: Settings, precision: str, cascade: str) -> Engine:
     """The engine in one precision, with or without its first stage. Raises `Missing`."""
     wanted = {"precision": precision, "cascade": cascade}
-    unknown = [name for name in wanted if name not in Settings.model_fields]
-    if unknown and (precision, cascade) != _usual():
-        raise Missing(f"this version has no setting {', '.join(unknown)}")
-    wanted = {name: value for name, value in wanted.items() if name not in unknown}
     try:
         return open_engine(load(**(settings.model_dump() | wanted)))
     except (ConfigError, ModelError) as error:
         raise Missing(str(error)) from error
-
-
-def _usual() -> tuple[str, str]:
-    from streamwatch.inference.numeric import place
-
-    return place("cpu").format, "off"

@@ -26,6 +26,7 @@ from streamwatch.inference.cascade.fit import SEED, fit
 from streamwatch.inference.cascade.thresholds import NEVER, Judged, agreement, choose, coverage, scores
 from streamwatch.inference.numeric import cpu_multiplies_bf16
 from streamwatch.inference.opening import Located
+from streamwatch.inference.trunks.opening import open_trunk
 from streamwatch.learning.datasets.catalogue import find
 from streamwatch.learning.datasets.rows import read_examples
 from streamwatch.learning.split import DEV_SHARE, VALIDATION_SHARE, place
@@ -102,26 +103,18 @@ def teach(found: Located, texts: Sequence[str], watch: Watch) -> list[Floats]:
     """The trunk's calibrated probabilities, `(n, k)` of each head: in bfloat16 where the CPU multiplies it, else float32."""
     manifest = found.manifest
     network = load_network(found.base, found.folder, manifest)
-    if cpu_multiplies_bf16():
-        network.encoder.to(torch.bfloat16)
+    trunk = open_trunk(network, "bf16" if cpu_multiplies_bf16() else "fp32")
     reader = TokenReader(found.base, manifest.max_tokens, manifest.tail_tokens, manifest.base.tokenizer_sha256)
     rows = reader.read(texts)
     order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
     soft = [np.zeros((len(rows), len(head.labels)), dtype=np.float32) for head in manifest.heads]
     for start in range(0, len(order), TEACHER_ROWS):
         part = order[start : start + TEACHER_ROWS]
-        logits = network(*_padded([rows[i] for i in part]))
+        logits = network.says(trunk.pooled([rows[i] for i in part]))
         for head, p in zip(manifest.heads, soft, strict=True):
             p[part] = (logits[head.name].float() / head.temperature).softmax(1).numpy()
         watch("ask the trunk", start + len(part), len(order))
     return soft
-
-
-def _padded(rows: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
-    parts = [torch.tensor(row) for row in rows]
-    ids = torch.nn.utils.rnn.pad_sequence(parts, batch_first=True)
-    mask = torch.nn.utils.rnn.pad_sequence([torch.ones_like(part) for part in parts], batch_first=True)
-    return ids, mask
 
 
 class _Judge:
