@@ -91,6 +91,9 @@ def _choices(_: click.Context, option: click.Parameter, given: tuple[str, ...]) 
 @click.option("--teacher", "teachers", multiple=True, metavar="[market=|customer=]FOLDER",
               help="A model to learn from, repeatable (then their mean); of one domain's texts or of all.")  # fmt: skip
 @click.option("--start", type=FOLDER, help="Folder of a model to go on from, in place of the plain encoder.")
+@click.option(
+    "--encoder", type=FOLDER, help="Folder of another encoder (BERT or MPNet), for a teacher: larger, never served."
+)
 @click.option("--release", is_flag=True, help="The model is to ship: take permissive sets only, and the known files.")
 @click.option("--search", default=0, type=click.IntRange(min=0), metavar="N",
               help="First try N plans around this one on few texts, by successive halving; 0: none.")  # fmt: skip
@@ -154,7 +157,7 @@ def _request(data: Path, out: Path, options: dict[str, Any]) -> Any:
     from streamwatch.learning.teachers import parse_teacher
     from streamwatch.models.base import check_base, find_base
 
-    settings = load()
+    settings, encoder = load(), options["encoder"]
     entries = [catalogue.find(name) for name in options["datasets"]] or catalogue.permissive()
     entries += [msgspec.structs.replace(catalogue.find(name), task="") for name in options["unlabelled"]]
     for field in CHOICES:
@@ -162,7 +165,8 @@ def _request(data: Path, out: Path, options: dict[str, Any]) -> Any:
     return Request(
         data=data,
         out=out,
-        base=check_base(find_base(settings.base, allow_downloads=settings.allow_downloads)),
+        base=encoder or check_base(find_base(settings.base, allow_downloads=settings.allow_downloads)),
+        foreign=encoder.resolve().name if encoder else "",
         entries=entries,
         plan=Plan(**{name: options[name] for name in PLAN_OPTIONS}),
         start=options["start"],

@@ -11,8 +11,10 @@ from pathlib import Path
 import msgspec
 import torch
 from torch import Tensor
+from transformers import BertModel
 
 from streamwatch.errors import ConfigError
+from streamwatch.inference.probe import probe_tensors
 from streamwatch.learning.calibration import calibrated
 from streamwatch.learning.checkpoint import CHECKPOINT_FILE
 from streamwatch.learning.datasets.entry import scripts
@@ -29,8 +31,8 @@ from streamwatch.learning.teachers import HEARD_FILE, heard_before, teach
 from streamwatch.learning.trainer import Trainer
 from streamwatch.learning.written import Written, write_weights
 from streamwatch.models.adapter import head_weights, load_network, read_adapter, write_adapter
-from streamwatch.models.base import BASE, locate_base
-from streamwatch.models.manifest import Manifest, read_manifest, write_manifest
+from streamwatch.models.base import BASE, TOKENIZER_FILE, locate_base
+from streamwatch.models.manifest import Manifest, file_sha256, read_manifest, write_manifest
 from streamwatch.models.network import Network
 from streamwatch.models.tokens import TokenReader
 
@@ -61,7 +63,8 @@ def train_adapter(
 
 def _material(request: Request, watch: Watcher) -> Material:
     plan = request.plan
-    reader = TokenReader(request.base, plan.max_tokens, plan.tail_tokens)
+    own = file_sha256(request.base / TOKENIZER_FILE) if request.foreign else ""
+    reader = TokenReader(request.base, plan.max_tokens, plan.tail_tokens, own)
     return read_material(request.data, request.entries, reader, plan, watch)
 
 
@@ -99,7 +102,8 @@ def _judge(network: Network, material: Material) -> Callable[[], float] | None:
 
 def _run_name(request: Request, material: Material) -> str:
     """A hash of everything that makes two runs the same."""
-    parts = [request.plan, list(request.entries), _parent(request), _teacher_hashes(request), material.files, BASE]
+    encoder = request.foreign or BASE
+    parts = [request.plan, list(request.entries), _parent(request), _teacher_hashes(request), material.files, encoder]
     return sha256(msgspec.json.encode(parts)).hexdigest()
 
 
@@ -124,7 +128,7 @@ def _write(request: Request, material: Material, network: Network, watch: Watche
     """Write the weights, load what was written, calibrate and measure that."""
     judge = _judge(network, material)
     trained_score = judge() if judge else 0.0
-    written = write_weights(network, request.base, request.out, request.plan)
+    written = write_weights(network, request.base, request.out, request.plan, request.foreign)
     manifest = _manifest(request, material, written)
     manifest.hyperparameters["dev_macro_f1_trained"] = round(trained_score, 4)
     return _complete(request, material, manifest, watch)
@@ -139,11 +143,13 @@ def _complete(request: Request, material: Material, manifest: Manifest, watch: W
         parts = measured(loaded, pooled[: len(material.dev)], material.dev, material.heads, material.entries)
         manifest.hyperparameters["dev_macro_f1_written"] = round(score(parts), 4)  # what the small file has cost
     heads = calibrated(loaded, pooled[: len(material.dev)], material.dev, material.heads, material.entries)
-    scales = scales_of(loaded, rows)
-    adapter = write_adapter(request.out, _with_heads(request.out, manifest, loaded) | scale_tensors(scales))
+    served = isinstance(loaded.encoder, BertModel)  # any other is a teacher's, and no worker runs it
+    scales = scales_of(loaded, rows) if served else {}
+    stored = scale_tensors(scales) | probe_tensors(loaded, [row.ids for row in rows]) if served else {}
+    adapter = write_adapter(request.out, _with_heads(request.out, manifest, loaded) | stored)
     manifest = msgspec.structs.replace(manifest, heads=heads, adapter=adapter)
     manifest = _measured(manifest, request.out, loaded, pooled[len(material.dev) :], material)
-    if material.report:
+    if material.report and served:
         precisions = measure_precisions(
             loaded, heads, scales, material, lambda done, n: watch("precisions", done, n, f"{done} of {n}")
         )

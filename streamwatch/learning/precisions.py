@@ -25,7 +25,7 @@ from streamwatch.models.manifest import HeadEntry, Precision
 from streamwatch.models.network import Network
 
 CALIBRATED_ON = 512
-"""Dev texts whose activations the scales reach over; more move no end by more than a hundredth."""
+"""Dev texts whose activations the scales reach over."""
 
 LEEWAY = 2.0
 """A machine that computes rightly may differ from this one by as much again as the format differs from float32 here."""

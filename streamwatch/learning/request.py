@@ -19,7 +19,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that a run depends on.
 
     `entries` may hold sets without a task: their texts are learned from teachers alone. `base` is the folder of the pinned
-    encoder. `release`: the model is to ship, so only permissive sets whose files are the known ones will do.
+    encoder, or of the one named `foreign`: a teacher's. `release`: the model is to ship, so only permissive sets whose files
+    are the known ones will do.
     """
 
     data: Path
@@ -30,6 +31,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     start: Path | None = None
     teachers: Sequence[Teacher] = ()
     release: bool = False
+    foreign: str = ""
 
 
 def check(request: Request) -> None:
@@ -40,6 +42,8 @@ def check(request: Request) -> None:
         raise ConfigError(f"two data sets are called {min(twice)}: give them different names")
     if not any(entry.task for entry in request.entries):
         raise ConfigError("no data set has labels: name one with --dataset")
+    if request.foreign and request.release:
+        raise ConfigError("--encoder is for teachers: what ships stands on the pinned encoder")
     silent = [entry.name for entry in request.entries if not entry.task]
     if silent and not request.teachers:
         raise ConfigError(f"{silent[0]} has no labels, and nobody speaks of it: name a --teacher")
@@ -57,6 +61,7 @@ def with_choices(entries: Sequence[DataSet], field: str, choices: dict[str, floa
 def command_line(request: Request) -> str:
     """The command that asks for `request`. Folders are written as DIR: where they lie is nobody's business."""
     parts = ["streamwatch train --data DIR --out DIR"]
+    parts += [f"--encoder {request.foreign}"] * bool(request.foreign)
     parts += ["--release"] * request.release + ["--start DIR"] * (request.start is not None)
     parts += [f"--teacher {teacher.domain}{'=' * bool(teacher.domain)}DIR" for teacher in request.teachers]
     return " ".join([*parts, *_dataset_options(request.entries), options(request.plan)]).strip()

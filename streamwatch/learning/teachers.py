@@ -114,7 +114,7 @@ def _heads_say(
 ) -> dict[str, _Said]:
     own = base if manifest.base == BASE else locate_base(teacher.folder, manifest.base)
     network = load_network(own, teacher.folder, manifest)
-    rows = TokenReader(own, manifest.max_tokens, manifest.tail_tokens).read(texts)
+    rows = TokenReader(own, manifest.max_tokens, manifest.tail_tokens, manifest.base.tokenizer_sha256).read(texts)
     logits = network.says(pooled_states(network, rows, progress, quick=True))
     return {h.name: _Said(h.labels, (logits[h.name] / h.temperature).softmax(1).clone()) for h in manifest.heads}
 

@@ -5,7 +5,7 @@ from shutil import copyfile
 
 import msgspec
 from safetensors.torch import save_file
-from transformers import BertModel
+from transformers import PreTrainedModel
 
 from streamwatch.errors import ConfigError
 from streamwatch.learning.low_rank import HEADER_BYTES, difference, largest_rank
@@ -32,17 +32,19 @@ class Written(msgspec.Struct, frozen=True):
     lora: Lora | None
 
 
-def write_weights(network: Network, base: Path, out: Path, plan: Plan) -> Written:
+def write_weights(network: Network, base: Path, out: Path, plan: Plan, foreign: str = "") -> Written:
     """Write what `network` has learned over the encoder in `base`. The network's encoder is a plain one after it.
+
+    `foreign` is the name of an encoder that is not the pinned one: it is written whole.
 
     Raises `ConfigError` when the plan's budget does not hold it.
     """
     merge_members(network)
     network.encoder = plain_encoder(network)
-    assert isinstance(network.encoder, BertModel)
+    assert isinstance(network.encoder, PreTrainedModel)
     heads = head_weights(network)
-    if plan.has_own_encoder:
-        own = _write_encoder(network.encoder, base, out / OWN_BASE)
+    if plan.has_own_encoder or foreign:
+        own = _write_encoder(network.encoder, base, out / OWN_BASE, foreign or BASE.name)
         return Written(own, write_adapter(out, heads), None)
     left = plan.budget_bytes - SCALES_BYTES - sum(2 * t.numel() + HEADER_BYTES for t in heads.values())
     try:
@@ -53,17 +55,17 @@ def write_weights(network: Network, base: Path, out: Path, plan: Plan) -> Writte
     return Written(BASE, write_adapter(out, heads | moved), Lora(r=rank, alpha=rank))
 
 
-def _write_encoder(encoder: BertModel, base: Path, folder: Path) -> BaseModel:
+def _write_encoder(encoder: PreTrainedModel, base: Path, folder: Path, name: str) -> BaseModel:
     folder.mkdir(exist_ok=True)
     save_file({name: t.contiguous() for name, t in encoder.state_dict().items()}, folder / WEIGHTS_FILE)
     (folder / WEIGHTS_FILE).chmod(0o644)
     copyfile(base / TOKENIZER_FILE, folder / TOKENIZER_FILE)
     config = msgspec.json.decode((base / CONFIG_FILE).read_bytes())
-    for name in ("num_hidden_layers", "intermediate_size"):
-        config[name] = getattr(encoder.config, name)
+    for field in ("num_hidden_layers", "intermediate_size"):
+        config[field] = getattr(encoder.config, field)
     (folder / CONFIG_FILE).write_bytes(msgspec.json.format(msgspec.json.encode(config)))
-    return own_base(f"{BASE.name}, {_shape(encoder)}", folder.parent, folder.name)
+    return own_base(f"{name}, {_shape(encoder)}", folder.parent, folder.name)
 
 
-def _shape(encoder: BertModel) -> str:
+def _shape(encoder: PreTrainedModel) -> str:
     return f"{encoder.config.num_hidden_layers} layers of {encoder.config.intermediate_size} units"

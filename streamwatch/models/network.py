@@ -11,11 +11,12 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
-from transformers import BertConfig, BertModel
+from transformers import BertConfig, BertModel, PreTrainedModel
 
 from streamwatch.errors import ModelError
 from streamwatch.models.base import CONFIG_FILE, WEIGHTS_FILE
 from streamwatch.models.heads import HeadShape, make_head
+from streamwatch.models.mpnet import is_mpnet, load_mpnet
 
 _UNUSED = ("pooler.", "embeddings.position_ids")
 """Parts of the published weights that mean pooling does not need."""
@@ -69,13 +70,15 @@ def mean_pool(states: Tensor, mask: Tensor) -> Tensor:
     return (states * weights).sum(1) / weights.sum(1).clamp_min(1.0)
 
 
-def load_encoder(folder: Path, dropout: float = 0.0) -> BertModel:
+def load_encoder(folder: Path, dropout: float = 0.0) -> PreTrainedModel:
     """The encoder of `folder` in float32: built from its config, filled from its safetensors file, nothing else read.
 
-    `dropout` replaces the config's: adapters are trained for two epochs and underfit rather than overfit.
+    It is a BERT, or the MPNet of a teacher. `dropout` replaces the config's.
     """
     config = _read_config(folder / CONFIG_FILE)
     weights = {name: t for name, t in read_tensors(folder / WEIGHTS_FILE).items() if not name.startswith(_UNUSED)}
+    if is_mpnet(folder / CONFIG_FILE):
+        return load_mpnet(folder, weights, dropout)
     _check_sizes(folder, config, weights)
     config.hidden_dropout_prob = config.attention_probs_dropout_prob = dropout
     config._attn_implementation = "sdpa"

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import torch
 from torch import nn
-from transformers import BertModel
+from transformers import BertModel, PreTrainedModel
 
+from streamwatch.errors import ConfigError
 from streamwatch.learning.methods.adalora import with_adalora
 from streamwatch.learning.methods.depth import keep_layers, parse_layers
 from streamwatch.learning.methods.full import free_layers
@@ -31,20 +32,31 @@ def network_to_train(
     network = Network(encoder, encoder.config.hidden_size, shapes(heads), plan.head_dropout)
     if start is not None:
         _go_on(network, base, start)
-    if plan.layers:
-        keep_layers(encoder, parse_layers(plan.layers, encoder.config.num_hidden_layers))
-    if plan.units:
-        narrow(encoder, plan.units)
-    network.encoder = _moving(encoder, plan, n_steps)
+    network.encoder = _moving(_shaped(encoder, plan), plan, n_steps)
     with_members(network, plan.head_members)
     return network
 
 
-def _moving(encoder: BertModel, plan: Plan, n_steps: int) -> nn.Module:
+def _shaped(encoder: PreTrainedModel, plan: Plan) -> PreTrainedModel:
+    """`encoder` with the layers and units that the plan keeps. Raises `ConfigError` where it is not the pinned kind."""
+    if not plan.has_own_encoder:
+        return encoder
+    if not isinstance(encoder, BertModel):
+        raise ConfigError("--layers and --units are for the pinned encoder: leave them out with --encoder")
+    if plan.layers:
+        keep_layers(encoder, parse_layers(plan.layers, encoder.config.num_hidden_layers))
+    if plan.units:
+        narrow(encoder, plan.units)
+    return encoder
+
+
+def _moving(encoder: PreTrainedModel, plan: Plan, n_steps: int) -> nn.Module:
     """`encoder` with what the plan's method moves set free."""
     if plan.method == "lora":
         return with_lora(encoder, plan.rank)
     if plan.method == "adalora":
+        if not isinstance(encoder, BertModel):
+            raise ConfigError("--method adalora is for the pinned encoder: take lora or full with --encoder")
         return with_adalora(encoder, plan.rank, n_steps)
     return free_layers(encoder)
 
@@ -64,7 +76,7 @@ def _same_shape(a: nn.Module, b: nn.Module) -> bool:
     }
 
 
-def plain_encoder(network: Network) -> BertModel:
+def plain_encoder(network: Network) -> PreTrainedModel:
     """The trained encoder with whatever was put beside its weights merged into them. The network is used up."""
     encoder = network.encoder
-    return encoder if isinstance(encoder, BertModel) else encoder.merge_and_unload()  # type: ignore[operator]
+    return encoder if isinstance(encoder, PreTrainedModel) else encoder.merge_and_unload()  # type: ignore[operator]

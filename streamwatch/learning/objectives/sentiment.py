@@ -17,7 +17,7 @@ OWN_READING = 0.5
 """The part of the own reading's loss; the mixture's is the rest. By halves: neither may be had at the other's cost."""
 
 GATE = 0.2
-"""Of the gate's loss: it is an easy task (over 95 % right within an epoch) and must not crowd out the labels'."""
+"""Of the gate's loss: it is an easy task and must not crowd out the labels'."""
 
 
 def gated_loss(said: Mixed, labels: Tensor, lacks: Tensor, domain: Tensor, smoothing: float) -> Tensor:
