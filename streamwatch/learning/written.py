@@ -64,8 +64,8 @@ def _write_encoder(encoder: PreTrainedModel, base: Path, folder: Path, name: str
     for field in ("num_hidden_layers", "intermediate_size"):
         config[field] = getattr(encoder.config, field)
     (folder / CONFIG_FILE).write_bytes(msgspec.json.format(msgspec.json.encode(config)))
-    return own_base(f"{name}, {_shape(encoder)}", folder.parent, folder.name)
+    return own_base(f"{name}-{_shape(encoder)}", folder.parent, folder.name)
 
 
 def _shape(encoder: PreTrainedModel) -> str:
-    return f"{encoder.config.num_hidden_layers} layers of {encoder.config.intermediate_size} units"
+    return f"{encoder.config.num_hidden_layers}x{encoder.config.intermediate_size}"

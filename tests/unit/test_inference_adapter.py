@@ -29,7 +29,7 @@ shipped = pytest.mark.skipif(not SHIPPED.joinpath("manifest.json").exists(), rea
 @shipped
 def test_the_shipped_adapter_is_small_hashed_and_knows_all_labels() -> None:
     manifest = read_manifest(SHIPPED)
-    assert checked_adapter(SHIPPED, manifest).stat().st_size < 4_000_000
+    assert checked_adapter(SHIPPED, manifest).stat().st_size <= 6_000_000
     assert set(manifest.head("topic").labels) >= set(TOPICS)
     assert manifest.head("sentiment").labels == SENTIMENTS
     assert describe_model(load()).problem == ""

@@ -1,17 +1,23 @@
 """MPNet: a teacher of another shape is trained, written whole and asked; what ships cannot stand on it."""
 
 from pathlib import Path
+from shutil import copyfile
 
+import msgspec
 import pytest
 import torch
+from conftest import ignore, tiny_request
 from safetensors.torch import save_file
 from transformers import MPNetConfig, MPNetModel
 
-from streamwatch.errors import ModelError
+from streamwatch.errors import ConfigError, ModelError
+from streamwatch.learning.datasets import catalogue
+from streamwatch.learning.job import train_adapter
+from streamwatch.learning.teachers import Teacher
 from streamwatch.models.network import load_encoder
 
 SHAPE = {
-    "hidden_size": 12, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 24, "vocab_size": 99,
+    "hidden_size": 12, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 24, "vocab_size": 30527,
 }  # fmt: skip
 
 
@@ -47,3 +53,24 @@ def test_weights_of_another_shape_are_refused(mpnet_folder: Path) -> None:
     MPNetConfig(**SHAPE | {"hidden_size": 16}).to_json_file(mpnet_folder / "config.json", use_diff=False)
     with pytest.raises(ModelError, match="does not hold an MPNet encoder"):
         load_encoder(mpnet_folder)
+
+
+def test_a_pupil_learns_from_a_teacher_of_another_shape(
+    labelled_folder: Path, base_folder: Path, mpnet_folder: Path, tmp_path: Path
+) -> None:
+    copyfile(base_folder / "tokenizer.json", mpnet_folder / "tokenizer.json")
+    asked = tiny_request(labelled_folder, tmp_path / "teacher", mpnet_folder)
+    teacher = train_adapter(msgspec.structs.replace(asked, foreign="tiny-mpnet"), ignore)
+    assert teacher.base.name.startswith("tiny-mpnet")
+    assert teacher.base.folder
+    assert "--encoder tiny-mpnet" in teacher.command
+    asked = tiny_request(labelled_folder, tmp_path / "pupil", base_folder)
+    pupil = train_adapter(msgspec.structs.replace(asked, teachers=[Teacher(tmp_path / "teacher")]), ignore)
+    assert teacher.adapter.sha256[:16] in str(pupil.hyperparameters["teachers"])
+
+
+def test_what_ships_does_not_stand_on_a_teachers_encoder(labelled_folder: Path, mpnet_folder: Path) -> None:
+    asked = tiny_request(labelled_folder, mpnet_folder / "out", mpnet_folder)
+    ships = msgspec.structs.replace(asked, foreign="tiny-mpnet", release=True, entries=catalogue.permissive())
+    with pytest.raises(ConfigError, match="stands on the pinned encoder"):
+        train_adapter(ships, ignore)
