@@ -14,7 +14,13 @@ from streamwatch.inference.cascade.first_stage import LEAST_COVERAGE, CascadeCar
 @click.command("train-cascade")
 @click.option("--data", type=click.Path(path_type=Path, exists=True, file_okay=False), required=True,
               help="Folder with stream/, sentiment/ and topic/.")  # fmt: skip
-@click.option("--texts", default=60_000, show_default=True, type=click.IntRange(min=1000), help="Asked of the trunk.")
+@click.option(
+    "--texts",
+    default=60_000,
+    show_default=True,
+    type=click.IntRange(min=10_000),
+    help="Asked of the trunk: with fewer, what it may answer is chosen by chance.",
+)
 @click.option("--threads", default=0, type=click.IntRange(min=0), help="Torch threads; 0: the number of cores.")
 def train_cascade(data: Path, texts: int, threads: int) -> None:
     """Teach a first stage to say what the model says, and write it beside the model's adapter.
