@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from streamwatch.errors import ModelError, RejectError
-from streamwatch.inference.engine import Answer, classify
+from streamwatch.inference.engine import Answer, Packs, classify
 from streamwatch.inference.isolate import isolate
 from streamwatch.inference.trunks.trunk import Trunk
 from streamwatch.models.manifest import HeadEntry, Manifest
@@ -66,6 +66,8 @@ class EncoderEngine:
         self.scripts = manifest.scripts
         self.labels = {head.name: head.labels for head in manifest.heads}
         self._batch_tokens = batch_tokens
+        if isinstance(trunk, Packs):  # else batches are padded to their longest row
+            self.n_padding = trunk.n_padding
         self._probe()
 
     def prepare(self, texts: Sequence[str]) -> list[TokenRow | RejectError]:

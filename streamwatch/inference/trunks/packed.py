@@ -12,7 +12,7 @@ from torch import Tensor
 
 from streamwatch.inference.trunks.attention import Attention, attend, blocks, fused
 from streamwatch.inference.trunks.linear import Linear
-from streamwatch.inference.trunks.packing import PIECE_TOKENS, Packed, pack
+from streamwatch.inference.trunks.packing import PIECE_TOKENS, Packed, pack, padding_of
 from streamwatch.inference.trunks.trunk import Row
 from streamwatch.inference.trunks.weights import Affine, EncoderWeights, LayerWeights, Norm
 
@@ -67,6 +67,10 @@ class PackedTrunk:
         for packed in pack(rows, self._piece_tokens):
             result[packed.order] = self._pooled(packed)
         return result
+
+    def n_padding(self, lengths: Sequence[int]) -> int:
+        """Tokens that it computes for nothing in a batch of rows of these lengths."""
+        return padding_of(lengths, self._piece_tokens)
 
     def _pooled(self, packed: Packed) -> Tensor:
         states = self._states(packed).float()

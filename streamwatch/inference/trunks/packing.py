@@ -77,10 +77,24 @@ def _packed(rows: Sequence[Row], order: list[int]) -> Packed:
         n = sum(1 for _ in same)
         groups.append(Group(start, n, length))
         start += n * length
-    n_padding = GRAIN - start % GRAIN  # at least one: attention wants a row of its own
+    n_padding = _padding(start)
     ids = [token for i in order for token in rows[i]] + [0] * n_padding
     positions = [place for group in groups for place in list(range(group.length)) * group.n] + [0] * n_padding
     return Packed(torch.tensor(ids), torch.tensor(positions), groups, order)
+
+
+def _padding(n_tokens: int) -> int:
+    """Rows of padding: at least one, since attention wants a row of its own."""
+    return GRAIN - n_tokens % GRAIN
+
+
+def padding_of(lengths: Sequence[int], piece_tokens: int = PIECE_TOKENS) -> int:
+    """Rows of padding that texts of these lengths will have.
+
+    >>> padding_of([3, 2, 3])
+    8
+    """
+    return sum(_padding(sum(lengths[i] for i in piece)) for piece in _pieces(lengths, piece_tokens))
 
 
 def n_padding(packed: Sequence[Packed]) -> int:
