@@ -159,6 +159,10 @@ def _print(figures: dict[str, Any], as_json: bool) -> None:
             click.echo(name)
             for key, one in value.items():
                 if not isinstance(one, dict):
-                    click.echo(
-                        f"  {key.replace('_', ' '):42} {one:,.3f}" if isinstance(one, float) else f"  {key:42} {one}"
-                    )
+                    click.echo("  " + _line(key, one))
+        elif isinstance(value, int | float | str):
+            click.echo(_line(name, value))
+
+
+def _line(name: str, value: Any) -> str:
+    return f"{name.replace('_', ' '):44} {value:,.3f}" if isinstance(value, float) else f"{name:44} {value}"
