@@ -75,7 +75,8 @@ def mixture(first: Tensor, second: Tensor, gate: Tensor) -> Tensor:
     tensor([[0.5000, 0.5000]])
     """
     log_g, log_rest = functional.logsigmoid(gate)[:, None], functional.logsigmoid(-gate)[:, None]
-    return torch.logaddexp(first.log_softmax(1) + log_g, second.log_softmax(1) + log_rest)
+    readings = torch.stack((first.log_softmax(1) + log_g, second.log_softmax(1) + log_rest))
+    return readings.logsumexp(0)  # and not logaddexp, which exporters to ONNX do not know
 
 
 def make_head(shape: HeadShape, width: int) -> nn.Module:
