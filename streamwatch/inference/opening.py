@@ -12,6 +12,7 @@ import msgspec
 
 from streamwatch.config import Settings
 from streamwatch.errors import FatalError, ModelError
+from streamwatch.inference.allocator import keep_freed_memory
 from streamwatch.inference.backends.composite import TASKS, CompositeEngine, joined_name
 from streamwatch.inference.backends.opening import (
     Chosen,
@@ -124,6 +125,7 @@ def open_located(found: Located, settings: Settings) -> Engine:
     from streamwatch.models.adapter import load_network, read_adapter
     from streamwatch.models.tokens import TokenReader
 
+    keep_freed_memory()
     if settings.threads:
         torch.set_num_threads(settings.threads)
     manifest = found.manifest
