@@ -4,25 +4,16 @@ from collections import Counter
 from collections.abc import Iterator
 
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from streamwatch.config import Settings
 from streamwatch.doctor.finding import Finding, fail, ok, warn
-from streamwatch.doctor.patience import patient
+from streamwatch.doctor.patience import redis_client
 from streamwatch.inference.serving import Serving, read_notes
 
 
 def check_serving(settings: Settings) -> Iterator[Finding]:
     """What the workers say of their models. Without Redis there is nothing to say: its own check tells of that."""
-    settings = patient(settings)
-    client = redis.Redis.from_url(
-        settings.redis,
-        socket_connect_timeout=settings.connect_timeout_s,
-        socket_timeout=settings.connect_timeout_s,
-        retry=Retry(NoBackoff(), 0),
-    )
-    with client:
+    with redis_client(settings) as client:
         try:
             notes = list(read_notes(client, settings.prefix))
         except redis.RedisError:

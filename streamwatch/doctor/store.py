@@ -4,12 +4,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from streamwatch.config import Settings, without_password
 from streamwatch.doctor.finding import Finding, fail, ok, warn
-from streamwatch.doctor.patience import patient
+from streamwatch.doctor.patience import patient, redis_client
 
 OLDEST = (6, 2)
 """SMISMEMBER and ZRANGE … BYSCORE, which the windows use, came with it."""
@@ -21,13 +19,7 @@ FULL = 0.8
 def check_redis(settings: Settings) -> Iterator[Finding]:
     """All that matters about Redis. Writes one key of its own, which is gone within a second."""
     settings = patient(settings)
-    client = redis.Redis.from_url(
-        settings.redis,
-        socket_connect_timeout=settings.connect_timeout_s,
-        socket_timeout=settings.connect_timeout_s,
-        retry=Retry(NoBackoff(), 0),
-    )
-    with client:
+    with redis_client(settings) as client:
         try:
             info: dict[str, Any] = client.info()
         except redis.RedisError as error:
