@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 
 from streamwatch.agents.context import Context
 from streamwatch.agents.faust_app import App, new_app
+from streamwatch.agents.handing import EagerConsumer, waiting
 from streamwatch.agents.services import Services
 from streamwatch.config import Settings, load
 from streamwatch.errors import ConfigError
@@ -22,6 +23,7 @@ def build(settings: Settings) -> App:
     app = new_app(settings, context.classify_group)
     services = Services(context, app)
     app.before_start = services.before_start
+    app.transport.Consumer = EagerConsumer
     source = app.topic(
         *context.source_channels, value_serializer="raw", key_serializer="raw", value_type=bytes, acks=False
     )
@@ -31,6 +33,8 @@ def build(settings: Settings) -> App:
         services.buffer.queue = stream.channel.queue
         async for event in stream.noack().events():
             await services.take(event.message)
+            for message in waiting(app, stream.channel.queue):
+                await services.take(message)
 
     @app.on_partitions_revoked.connect
     async def on_revoked(sender: Any, revoked: Any, **kwargs: Any) -> None:

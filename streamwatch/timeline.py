@@ -16,13 +16,14 @@ MINUTE_MS = 60 * SECOND_MS
 HOUR_MS = 60 * MINUTE_MS
 DAY_MS = 24 * HOUR_MS
 WEEK_MS = 7 * DAY_MS
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def to_ms(instant: datetime) -> int:
     """Milliseconds since 1970 of an aware datetime, exactly (no float in between)."""
     if instant.tzinfo is None:
         raise ValueError("a time without a zone is no instant")
-    since = instant - datetime(1970, 1, 1, tzinfo=UTC)
+    since = instant - _EPOCH
     return (since.days * 86_400 + since.seconds) * 1000 + since.microseconds // 1000
 
 

@@ -27,7 +27,7 @@ import msgspec
 
 from streamwatch.alerting.transition import Reference
 from streamwatch.alerting.voices import Voice
-from streamwatch.text.signature import alike
+from streamwatch.text.signature import alike, n_alike
 from streamwatch.timeline import HOUR_MS
 
 KEPT = 24
@@ -89,8 +89,8 @@ class Witnesses(msgspec.Struct, array_like=True):
         """Whether near copies of a voice that is not remembered yet were heard enough in this hour."""
         if not voice.signature:
             return False
-        latest = (one for one in reversed(self.ring) if one.at_ms > at_ms - HOUR_MS)
-        return sum(alike(one.signature, voice.signature) for one in latest) >= AN_HOUR
+        since_ms = at_ms - HOUR_MS
+        return n_alike(voice.signature, [one.signature for one in self.ring if one.at_ms > since_ms]) >= AN_HOUR
 
     def amplify(self, text_hash: str, copies: int) -> bool:
         """Count later copies of a remembered text; False when it is not remembered."""

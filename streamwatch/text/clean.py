@@ -21,9 +21,9 @@ from hashlib import blake2b
 _INVISIBLE = re.compile(
     r"[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u00ad\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u2064\ufeff]"
 )
-_SPACES = re.compile(r"\s+")
 _EMAIL = re.compile(r"\b[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}\b")
-_SEVEN_DIGITS = re.compile(r"(?:\d\D*){7}")  # fewer are no number of a person, and most texts end here
+_SEVEN_DIGITS = re.compile(r"(?:\d\D*){7}")
+_NO_DIGITS = bytes(byte for byte in range(128) if byte not in b"0123456789")
 _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,3})?\b")
 _CARD = re.compile(r"\b(?:\d[ -]?){12,18}\d\b")
 _PHONE = re.compile(
@@ -46,18 +46,27 @@ def normalise(text: str) -> str:
         text = html.unescape(text)
     if not text.isascii():
         text = unicodedata.normalize("NFC", text)
-    return _SPACES.sub(" ", _INVISIBLE.sub("", text)).strip()
+    if not text.isprintable():  # else it holds no control and no format character
+        text = _INVISIBLE.sub("", text)
+    return " ".join(text.split())
 
 
 def redact(text: str) -> str:
     """Personal data replaced by its kind: e-mail, IBAN, card (Luhn-checked), social security and phone numbers."""
     if "@" in text:
         text = _EMAIL.sub("[email]", text)
-    if not _SEVEN_DIGITS.search(text):
+    if not _has_seven_digits(text):
         return text
     text = _IBAN.sub("[iban]", text)
     text = _CARD.sub(lambda m: "[card]" if _luhn(m.group()) else m.group(), text)
     return _PLAIN_PHONE.sub("[phone]", _PHONE.sub("[phone]", _SSN.sub("[ssn]", text)))
+
+
+def _has_seven_digits(text: str) -> bool:
+    """Fewer are no number of a person, and most texts end here."""
+    if text.isascii():
+        return len(text.encode().translate(None, _NO_DIGITS)) >= 7
+    return _SEVEN_DIGITS.search(text) is not None
 
 
 def _luhn(text: str) -> bool:

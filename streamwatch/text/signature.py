@@ -16,6 +16,7 @@ Examples:
     (True, False, 0)
 """
 
+from collections.abc import Iterable
 from functools import lru_cache
 from zlib import crc32
 
@@ -30,17 +31,36 @@ _MIX = 0x9E3779B1
 
 def signature(text: str) -> int:
     """The signature of a text (as the model reads it: links and mentions masked), 0 where it has no words."""
-    smallest = sorted({crc32(word.encode("utf-8", "surrogatepass")) * _MIX & 0xFFFFFFFF for word in word_set(text)})
+    smallest = sorted(set(map(_hash, word_set(text))))
     packed = 0
     for value in smallest[:N_HASHES]:
         packed = packed << 8 | max(value & 0xFF, 1)  # an empty place is 0
     return packed
 
 
+@lru_cache(16_384)  # of words: most of a text's are met again and again
+def _hash(word: str) -> int:
+    return crc32(word.encode("utf-8", "surrogatepass")) * _MIX & 0xFFFFFFFF
+
+
 def alike(a: int, b: int) -> bool:
     """Whether two signatures are of near copies; nothing is like a text without words."""
     bytes_a, bytes_b = _places(a), _places(b)
     return bool(bytes_a) and len(bytes_a & bytes_b) >= SHARED * max(len(bytes_a), len(bytes_b))
+
+
+def n_alike(signature: int, others: Iterable[int]) -> int:
+    """How many of `others` are near copies of a signature: as `alike`, for each negative document and all that are kept.
+
+    >>> n_alike(0x01020304, [0x01020305, 0x01020304, 0x05060708, 0])
+    2
+    """
+    places, n = _places(signature), 0
+    for other in others:
+        theirs = _places(other)
+        if not places.isdisjoint(theirs) and len(places & theirs) >= SHARED * max(len(places), len(theirs)):
+            n += 1
+    return n
 
 
 @lru_cache(4096)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamwatch.text.signature import alike, signature
+from streamwatch.text.signature import alike, n_alike, signature
 
 TEXT = "Sell ACME now because their heaters burn houses down and they hide every report about it from the press"
 LONG = TEXT.split()
@@ -41,3 +41,9 @@ def test_a_text_without_words_is_like_nothing(text):
 @pytest.mark.parametrize("damaged", [-1, 2**32, 2**70 + 5])
 def test_a_damaged_signature_is_no_error(damaged):
     alike(damaged, signature("some words"))
+
+
+@given(st.integers(0, 2**32 - 1), st.lists(st.one_of(st.integers(0, 2**32 - 1), st.integers(0, 2**12)), max_size=24))
+def test_counting_the_alike_is_asking_for_each(one: int, others: list[int]):
+    others = [*others, one, one ^ 7, one >> 8]
+    assert n_alike(one, others) == sum(alike(one, other) for other in others)
