@@ -144,7 +144,7 @@ def _complete(request: Request, material: Material, manifest: Manifest, watch: W
         manifest.hyperparameters["dev_macro_f1_written"] = round(score(parts), 4)  # what the small file has cost
     heads = calibrated(loaded, pooled[: len(material.dev)], material.dev, material.heads, material.entries)
     served = isinstance(loaded.encoder, BertModel)  # any other is a teacher's, and no worker runs it
-    scales = scales_of(loaded, rows) if served else {}
+    scales = scales_of(loaded, material.dev or rows) if served else {}
     stored = scale_tensors(scales) | probe_tensors(loaded, [row.ids for row in rows]) if served else {}
     adapter = write_adapter(request.out, _with_heads(request.out, manifest, loaded) | stored)
     manifest = msgspec.structs.replace(manifest, heads=heads, adapter=adapter)

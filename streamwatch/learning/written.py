@@ -17,8 +17,8 @@ from streamwatch.models.base import BASE, CONFIG_FILE, TOKENIZER_FILE, WEIGHTS_F
 from streamwatch.models.manifest import AdapterFile, BaseModel, Lora
 from streamwatch.models.network import Network, load_encoder
 
-SCALES_BYTES = 30_000
-"""What the int8 scales of six layers take, and 64 stored texts with their logits; they are written after the rest."""
+SCALES_BYTES = 40_000
+"""What the int8 scales of six layers take (14 kB), and 64 stored texts with their logits; they are written after the rest."""
 
 OWN_BASE = "base"
 """The folder of an encoder of the model's own, inside of the model's."""

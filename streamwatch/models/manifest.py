@@ -143,8 +143,8 @@ class SetMetrics(msgspec.Struct, frozen=True):
 class Precision(msgspec.Struct, frozen=True):
     """How the model does in one format of numbers: metrics keyed as the manifest's, and how often it says what fp32 says.
 
-    `tolerance` is how far the logits of the stored texts may lie from the
-    stored ones before a machine is said to compute this format wrongly.
+    `tolerance` is how far the logits of the stored texts may lie from the stored ones at the mean, in the head that differs
+    most, before a machine is said to compute this format wrongly.
     """
 
     metrics: dict[str, SetMetrics]

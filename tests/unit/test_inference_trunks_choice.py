@@ -11,7 +11,7 @@ from transformers import BertModel
 from streamwatch.config import load
 from streamwatch.errors import ModelError
 from streamwatch.inference import numeric
-from streamwatch.inference.probe import furthest, keeps_quality, probe_tensors, stored_rows
+from streamwatch.inference.probe import distance, keeps_quality, probe_tensors, stored_rows
 from streamwatch.inference.remembered import cache_folder, key_of, recall, remember
 from streamwatch.inference.trunks.calibration import calibrate
 from streamwatch.inference.trunks.cuda import Bucket, Recorded, bucket, padded
@@ -62,16 +62,17 @@ def opened(network: Network, manifest: Manifest, stored: Weights, folder: Path, 
 
 def test_the_stored_texts_and_logits_are_found_again(network: Network, stored: Weights) -> None:
     assert stored_rows(stored) == ROWS
-    assert furthest(network, open_trunk(network, "fp32"), stored) < 1e-5
+    assert distance(network, open_trunk(network, "fp32"), stored) < 1e-5
 
 
 def test_a_trunk_that_computes_wrongly_is_far_from_the_stored_logits(network: Network, stored: Weights) -> None:
     trunk = open_trunk(network, "fp32")
     with torch.no_grad():
         stored["probe.logits.sentiment"][2, 1] += 3.0
-    assert furthest(network, trunk, stored) == pytest.approx(3.0, abs=1e-3)
+    assert distance(network, trunk, stored) == pytest.approx(3.0 / stored["probe.logits.sentiment"].numel(), abs=1e-3)
     stored["probe.logits.sentiment"][2, 1] = torch.nan
-    assert furthest(network, trunk, stored) == float("inf")
+    assert distance(network, trunk, stored) == float("inf")
+    assert distance(network, trunk, {name: t for name, t in stored.items() if "logits" not in name}) == float("inf")
 
 
 @pytest.mark.parametrize(("macro_f1", "kept"), [(0.80, True), (0.796, True), (0.79, False)])

@@ -45,6 +45,11 @@ class Scale(NamedTuple):
         scale = float(torch.tensor((high - low) / LEVELS or 1.0))  # a number that float32 holds, as it is stored
         return cls(scale, round(-low / scale))
 
+    @property
+    def highest(self) -> float:
+        """What the highest byte stands for: more saturates there."""
+        return (LEVELS - self.zero) * self.scale
+
 
 class Int8Linear:
     """A linear layer of bytes.
@@ -54,6 +59,7 @@ class Int8Linear:
         scale: of its input.
         gelu_scale: of what `gelu` gives, which is bytes for the layer after: no float is written between the two.
         dtype: of what a plain call gives.
+        smooth: factors for the columns of its input, before it becomes bytes; the weights of `affine` are divided by them.
     """
 
     def __init__(
@@ -62,6 +68,7 @@ class Int8Linear:
         scale: Scale,
         gelu_scale: Scale | None = None,
         dtype: torch.dtype = torch.float32,
+        smooth: Tensor | None = None,
     ) -> None:
         weight, self._weight_scales = quantised_weight(affine.weight)
         self._weight = torch.ops.onednn.qlinear_prepack(weight, None)
@@ -70,6 +77,7 @@ class Int8Linear:
         self._scale = scale
         self._gelu_scale = gelu_scale
         self._dtype = dtype
+        self._smooth = smooth
 
     def __call__(self, x: Tensor) -> Tensor:
         return self._pointwise(x, Scale(1.0, 0), self._dtype, "none")
@@ -93,7 +101,9 @@ class Int8Linear:
         return y
 
     def _bytes(self, x: Tensor) -> Tensor:
-        return x if x.dtype == torch.uint8 else quantised(x.float(), self._scale)
+        if x.dtype == torch.uint8:
+            return x
+        return quantised(x.float() if self._smooth is None else x * self._smooth, self._scale)
 
 
 def quantised_weight(weight: Tensor) -> tuple[Tensor, Tensor]:
