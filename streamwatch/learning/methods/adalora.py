@@ -39,7 +39,7 @@ def with_adalora(encoder: BertModel, rank: int, n_steps: int) -> nn.Module:
         init_r=round(START * rank),
         target_r=rank,
         lora_alpha=2 * rank,
-        target_modules=list(TARGETS),
+        target_modules=list(TARGETS["bert"]),
         total_step=n_steps,
         tinit=max(1, round(BEGIN * n_steps)),
         tfinal=max(1, round((1 - END) * n_steps)),
