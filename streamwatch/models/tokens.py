@@ -8,6 +8,7 @@ Examples:
     'lost my bag  pouting face '
 """
 
+import os
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -56,6 +57,9 @@ class TokenReader:
     """
 
     def __init__(self, folder: Path, max_tokens: int, tail_tokens: int = 0, sha256: str = "") -> None:
+        # The library would start a thread for each core beside those that compute, and cost a tenth of the throughput;
+        # whoever wants that all the same says so in the environment, as for any program that uses it.
+        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         self._tokenizer = _read_tokenizer(folder / "tokenizer.json", sha256)
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
