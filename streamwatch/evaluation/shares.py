@@ -16,8 +16,7 @@ from typing import Any, Protocol, cast
 import numpy as np
 
 from streamwatch.errors import ConfigError, RejectError
-from streamwatch.inference.batches import token_batches
-from streamwatch.inference.engine import Answer, Engine, classify
+from streamwatch.inference.engine import Answer, Engine, classify, in_batches
 from streamwatch.learning.metrics import Floats
 from streamwatch.records import Prediction
 
@@ -65,13 +64,12 @@ def _all_shares(engine: Engine, task: str, texts: Sequence[str], batch_tokens: i
     if not hasattr(engine, "probabilities"):
         raise ConfigError(f"--classes: this model gives no probability of a {task} but the best one's")
     teller = cast(TellsAll, engine)
-    found: list[Any] = list(engine.prepare(texts))
-    read = [i for i, row in enumerate(found) if not isinstance(row, RejectError)]
-    for batch in token_batches([found[i].n_tokens for i in read], batch_tokens):
-        chosen = [read[i] for i in batch]
-        for i, p in zip(chosen, teller.probabilities([found[i] for i in chosen])[task], strict=True):
-            found[i] = _named(teller.labels[task], p)
-    return found
+    return in_batches(
+        engine,
+        texts,
+        batch_tokens,
+        lambda rows: [_named(teller.labels[task], p) for p in teller.probabilities(rows)[task]],
+    )
 
 
 def _named(names: Sequence[str], p: Floats) -> Shares | RejectError:

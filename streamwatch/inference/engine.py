@@ -11,7 +11,7 @@ Examples:
     (True, 'null')
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from streamwatch.errors import RejectError
@@ -93,11 +93,18 @@ def classify(engine: Engine, texts: Sequence[str], batch_tokens: int = BATCH_TOK
 
     They are all held at once: a long stream comes in chunks of some thousand (`streamwatch.inference.offline`).
     """
+    return in_batches(engine, texts, batch_tokens, engine.predict)
+
+
+def in_batches(
+    engine: Engine, texts: Sequence[str], batch_tokens: int, run: Callable[[Sequence[Any]], Sequence[Any]]
+) -> list[Any]:
+    """What `run` gives for the rows of each of `texts`, in their order, a batch at a time; `RejectError` for an unread one."""
     results: list[Any] = list(engine.prepare(texts))
     waiting = [i for i, row in enumerate(results) if not isinstance(row, RejectError)]
     for batch in token_batches([results[i].n_tokens for i in waiting], batch_tokens):
         chosen = [waiting[i] for i in batch]
-        for i, answer in zip(chosen, engine.predict([results[i] for i in chosen]), strict=True):
+        for i, answer in zip(chosen, run([results[i] for i in chosen]), strict=True):
             results[i] = answer
     return results
 

@@ -19,6 +19,7 @@ Examples:
 """
 
 import warnings
+from functools import cache
 from typing import NamedTuple
 
 import torch
@@ -70,6 +71,7 @@ class Int8Linear:
         dtype: torch.dtype = torch.float32,
         smooth: Tensor | None = None,
     ) -> None:
+        _hear_the_deprecation()
         weight, self._weight_scales = quantised_weight(affine.weight)
         self._weight = torch.ops.onednn.qlinear_prepack(weight, None)
         self._weight_zeros = torch.zeros(len(weight), dtype=torch.int64)
@@ -116,6 +118,15 @@ def quantised_weight(weight: Tensor) -> tuple[Tensor, Tensor]:
     return (weight / scales[:, None]).round().to(torch.int8).contiguous(), scales
 
 
+@cache
+def _hear_the_deprecation() -> None:
+    """torch says once in a process that these tensors will go. It is heard when a layer is made, and not in a pass: filters of
+    warnings are the whole process's, and threads that change them for each product undo each other's."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        quantised(torch.zeros(1), Scale(1.0, 0))
+
+
 def quantised(x: Tensor, scale: Scale) -> Tensor:
     """`x` in unsigned bytes.
 
@@ -125,7 +136,5 @@ def quantised(x: Tensor, scale: Scale) -> Tensor:
     >>> quantised(torch.tensor([[-9.0, 0.0, 0.5]]), Scale.of(-1.0, 1.0)).tolist()
     [[0, 127, 191]]
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        made = torch.quantize_per_tensor(x.contiguous(), *scale, torch.quint8)
+    made = torch.quantize_per_tensor(x.contiguous(), *scale, torch.quint8)
     return torch.empty(0, dtype=torch.uint8).set_(made.untyped_storage(), 0, made.shape, made.stride())
