@@ -21,7 +21,8 @@ Unread = Literal["", "nothing_left", "other_script"]
 """Why the model could not read a text (`streamwatch.text.readable`); empty where it could."""
 Outcome = Literal["classified", "duplicate", "dead_lettered", "marker"]
 AlertState = Literal["pending", "firing", "resolved"]
-AlertKind = Literal["negative_share", "negative_volume", "stalled"]
+AlertKind = Literal["negative_share", "negative_volume", "stalled", "drift"]
+DriftMonitor = Literal["class_shares", "confidence", "embedding", "error_rate", "unclear_share"]
 Resolution = Literal["", "recovered", "new_level", "withdrawn", "lost_history"]
 Severity = Literal["info", "warning", "critical"]
 
@@ -29,6 +30,12 @@ Id = Annotated[str, Meta(min_length=1, max_length=256)]
 Name = Annotated[str, Meta(min_length=1, max_length=128)]
 Probability = Annotated[float, Meta(ge=0, le=1)]
 Instant = Annotated[datetime, Meta(tz=True)]
+
+PROJECTION_BYTES = 64
+"""Of the pooled state's projection: one signed byte for each of so many fixed random directions."""
+BASE64 = "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
+"""What bytes are as JSON. `contentEncoding` alone is a remark for most validators."""
+Projection = Annotated[bytes, Meta(max_length=PROJECTION_BYTES, extra_json_schema={"pattern": BASE64})]
 
 
 class Record(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -77,6 +84,9 @@ class Prediction(Record, frozen=True, kw_only=True):
     A text that the model cannot read has no sentiment: `null`, on the wire too, so that nobody takes it for a neutral one.
     It has a topic all the same, `unclear` with certainty: whoever groups by topic then needs no case for it, and finds it
     where everything lies that no topic can be said of.
+
+    `projection` is the text's pooled state seen through 64 fixed random directions, a signed byte each
+    (`streamwatch.drift.projection`): a function of the text and the encoder alone. Empty where no encoder saw the text.
     """
 
     topic: Label
@@ -84,6 +94,7 @@ class Prediction(Record, frozen=True, kw_only=True):
     model: str
     low_confidence: bool = False
     heads: dict[str, Label] = {}
+    projection: Projection = b""
 
 
 class Given(Record, frozen=True, kw_only=True):
@@ -232,6 +243,30 @@ class Member(Record, frozen=True, kw_only=True):
     score: float
 
 
+class Moved(Record, frozen=True, kw_only=True):
+    """One share that moved: of which class, in which topic (empty: over all), from what to what."""
+
+    label: str
+    before: float
+    after: float
+    topic: str = ""
+
+
+class Drift(Record, frozen=True, kw_only=True):
+    """What a drift monitor found: the stream, or the model on it, is not what it was.
+
+    `monitor` says what was watched, `moved` which shares moved, the largest first, `topics` which topics carry it.
+    `e_value` ≥ `threshold` is why it fired. `model` is the version whose records it was found in.
+    """
+
+    monitor: DriftMonitor
+    model: str
+    e_value: float
+    threshold: float
+    moved: tuple[Moved, ...] = ()
+    topics: tuple[str, ...] = ()
+
+
 class Alert(Record, frozen=True, kw_only=True):
     """One state of one incident: the series that fired first, and the others that tell of the same documents.
 
@@ -242,6 +277,9 @@ class Alert(Record, frozen=True, kw_only=True):
 
     `pending` comes only of a rule with `for`; it becomes `firing`, or is `resolved` as `withdrawn`. `stalled` is about a
     channel that is silent, and counts no documents.
+
+    `drift` is there in an alert of kind `drift`, whose `n` counts the documents since its onset and `k` is 0; and in one
+    of kind `negative_share` that a moved sentiment of the same series has joined.
     """
 
     schema: Literal["alert.v1"] = "alert.v1"
@@ -272,6 +310,7 @@ class Alert(Record, frozen=True, kw_only=True):
     resolution: Resolution = ""
     model: str = ""
     detector: str = ""
+    drift: Drift | None = None
 
 
 class DriftSample(Record, frozen=True, kw_only=True):
