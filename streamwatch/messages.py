@@ -18,6 +18,7 @@ from streamwatch.channels import SOURCES
 from streamwatch.records import (
     Acknowledgement,
     Alert,
+    Answer,
     Classified,
     DeadLetter,
     Document,
@@ -65,9 +66,10 @@ MESSAGES = (
     Message(DeadLetter, ("dead-letter",), "Where the record came from: channel/partition/offset."),
     Message(Alert, ("alerts",), "The alert's id: the channel is compacted, the last revision of each stays."),
     Message(DriftSample, ("drift",), "The document's id."),
+    Message(Answer, ("labels",), "The document's id, U+001F, the labeller: the last record of each counts."),
     Message(Silence, DECISIONS, "silence/<id>: the last record of each stays."),
     Message(Acknowledgement, DECISIONS, "ack/<alert id>: the last record of each stays."),
     Message(Verdict, DECISIONS, "verdict/<alert id>: the last record of each stays."),
     Message(RulesChange, DECISIONS, "rules/<effective from, ms since 1970>: the last record of each stays."),
 )
-"""All messages. The channel `labels` is kept for what people say and carries no message yet."""
+"""All messages."""

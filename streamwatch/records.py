@@ -25,6 +25,12 @@ AlertKind = Literal["negative_share", "negative_volume", "stalled", "drift"]
 DriftMonitor = Literal["class_shares", "confidence", "embedding", "error_rate", "unclear_share"]
 Resolution = Literal["", "recovered", "new_level", "withdrawn", "lost_history"]
 Severity = Literal["info", "warning", "critical"]
+Drawn = Literal["uniform", "margin", "novel"]
+"""How a document came into the labelling queue."""
+Answered = Literal["answered", "unsure", "none_of_these", "personal_data", "undone"]
+"""What a person said of a document."""
+Reading = Literal["market", "customer", "cannot_tell"]
+"""For whom a sentiment holds."""
 
 Id = Annotated[str, Meta(min_length=1, max_length=256)]
 Name = Annotated[str, Meta(min_length=1, max_length=128)]
@@ -314,20 +320,60 @@ class Alert(Record, frozen=True, kw_only=True):
 
 
 class DriftSample(Record, frozen=True, kw_only=True):
-    """A document for people to label: drawn by a hash of its id with `inclusion_probability`."""
+    """A document for people to label, redacted, with the model's labels and probabilities.
+
+    `inclusion_probability` is the π with which a hash of its id could draw it, `p_uniform` the part of it that every
+    document had in that hour: whatever is estimated over the stream weighs each document by 1/π. `drawn_as` is `uniform`
+    where the hash lies below `p_uniform`, `margin` where uncertainty drew it, and `novel` where the hash did not: then it was
+    picked because it is unlike what the stream was, and stands for no other document.
+    """
 
     schema: Literal["drift.v1"] = "drift.v1"
-    id: str
+    id: Id
     text: str
     published_at: Instant
     source_channel: str
     source_partition: int
     source_offset: int
+    source: str = ""
+    author_hash: str = ""
     prediction: Prediction
-    drawn_as: Literal["uncertain", "random"]
+    drawn_as: Drawn
     inclusion_probability: Probability
-    label: Given | None = None
-    labelled_by: str | None = None
+    p_uniform: Probability
+
+    @property
+    def model(self) -> str:
+        """The version of the model that said `prediction`."""
+        return self.prediction.model
+
+
+class Answer(Record, frozen=True, kw_only=True):
+    """What one person said of one document, on the channel `labels`, keyed by document and labeller.
+
+    The newest record of a key counts, and one with the verdict `undone` takes back what was said. `answered` gives a topic
+    or a sentiment or both, and `reading`: for whom the sentiment holds, who reads as the market does (what is it to the
+    price?) or as a customer (how do they feel?). `none_of_these` may have a sentiment, but no topic of the model's fits.
+
+    The rest repeats the sample, so that an answer can be learned from when the sample is gone.
+    """
+
+    schema: Literal["label.v1"] = "label.v1"
+    id: Id
+    labeller: Name
+    answered_at: Instant
+    verdict: Answered
+    topic: Name | None = None
+    sentiment: Sentiment | None = None
+    reading: Reading = "cannot_tell"
+    text: str
+    published_at: Instant
+    source: str = ""
+    author_hash: str = ""
+    prediction: Prediction
+    drawn_as: Drawn
+    inclusion_probability: Probability
+    p_uniform: Probability
 
 
 class Decision(Record, frozen=True, kw_only=True):

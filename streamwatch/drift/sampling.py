@@ -5,7 +5,7 @@ with which it was drawn: estimates from the queue can be weighted back to the st
 
 Examples:
     >>> draw("d-1", p_least=0.4, uncertain_below=0.5, p_uncertain=1.0, p_random=0.0)
-    ('uncertain', 1.0)
+    ('margin', 1.0)
     >>> draw("d-1", p_least=0.9, uncertain_below=0.5, p_uncertain=1.0, p_random=0.0) is None
     True
 """
@@ -18,7 +18,7 @@ from streamwatch.delivery.intake import Work
 from streamwatch.records import DriftSample, Prediction
 from streamwatch.timeline import from_ms
 
-Drawn = tuple[Literal["uncertain", "random"], float]
+Drawn = tuple[Literal["margin", "uniform"], float]
 
 
 def draw(
@@ -29,7 +29,7 @@ def draw(
     Args:
         p_least: the smaller of the model's two probabilities for its own labels.
     """
-    drawn: Drawn = ("uncertain", p_uncertain) if p_least < uncertain_below else ("random", p_random)
+    drawn: Drawn = ("margin", p_uncertain) if p_least < uncertain_below else ("uniform", p_random)
     return drawn if _uniform(document_id) < drawn[1] else None
 
 
@@ -58,7 +58,10 @@ def sample(work: Work, prediction: Prediction, settings: Settings) -> DriftSampl
         source_channel=work.source.channel,
         source_partition=work.source.partition,
         source_offset=work.source.offset,
+        source=work.document.source,
+        author_hash=work.document.author_hash,
         prediction=prediction,
         drawn_as=drawn[0],
         inclusion_probability=drawn[1],
+        p_uniform=settings.drift_random_rate,
     )
