@@ -1,6 +1,7 @@
 """The engine that runs the model: tokenise; one pass for a batch, calibrate, one result for each row.
 
-texts ─ TokenReader ─ `TokenRow` … batch of rows ─ Trunk ─ heads ─ / temperature, softmax ─ Prediction or RejectError
+texts ─ TokenReader ─ `TokenRow` … batch of rows ─ Trunk ┬ heads ─ / temperature, softmax ┬ Prediction or RejectError
+                                                         └ directions ─ projection ───────┘
 """
 
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from streamwatch.drift.projection import directions, projections
 from streamwatch.errors import ModelError, RejectError
 from streamwatch.inference.engine import Answer, Packs, classify
 from streamwatch.inference.isolate import isolate
@@ -26,6 +28,8 @@ DIGITS = 4
 """Probabilities are rounded to four digits: more would pretend, and fill the channel."""
 HEAD_ROWS = 16
 """Heads are given a multiple of so many rows: one to three go through other kernels, with other last bits."""
+WORDS = "embeddings.word_embeddings.weight"
+"""The encoder's table that tells how wide its states are."""
 NOT_FINITE = RejectError("classification_failed", "the model gave no finite probabilities")
 PLAIN_TEXT = "Shares of the company rose after it raised its forecast."
 
@@ -39,6 +43,13 @@ class TokenRow(NamedTuple):
     def n_tokens(self) -> int:
         """How many ids."""
         return len(self.ids)
+
+
+class Said(NamedTuple):
+    """What one pass says of a batch: calibrated probabilities `(n, k)` of each head, and the states' projections."""
+
+    p: dict[str, Probabilities]
+    projections: list[bytes]
 
 
 class EncoderEngine:
@@ -66,6 +77,7 @@ class EncoderEngine:
         self.scripts = manifest.scripts
         self.labels = {head.name: head.labels for head in manifest.heads}
         self._batch_tokens = batch_tokens
+        self._directions = directions(network.encoder.get_parameter(WORDS).shape[1])
         if isinstance(trunk, Packs):  # else batches are padded to their longest row
             self.n_padding = trunk.n_padding
         self._probe()
@@ -91,7 +103,7 @@ class EncoderEngine:
 
         Not finite where the network's were not.
         """
-        return self._probabilities([row.ids for row in batch])
+        return self._said([row.ids for row in batch]).p
 
     def classify(self, texts: Sequence[str]) -> list[Answer]:
         """One result for each of `texts`, in their order."""
@@ -102,22 +114,26 @@ class EncoderEngine:
 
     def _predict(self, rows: Sequence[Row]) -> list[Answer]:
         """Results for the rows of one batch. What can be done for all rows at once is: a row of its own costs 10 µs."""
-        p = self._probabilities(rows)
+        p, projected = self._said(rows)
         finite = np.logical_and.reduce([np.isfinite(of_head).all(1) for of_head in p.values()])
         labels = {head.name: _best(head, p[head.name]) for head in self._manifest.heads}
         of_sentiment = p["sentiment"].round(DIGITS).tolist()
         return [
-            self._result({name: made[i] for name, made in labels.items()}, of_sentiment[i]) if finite[i] else NOT_FINITE
+            self._result({name: made[i] for name, made in labels.items()}, of_sentiment[i], projected[i])
+            if finite[i]
+            else NOT_FINITE
             for i in range(len(rows))
         ]
 
     @torch.inference_mode()
-    def _probabilities(self, rows: Sequence[Row]) -> dict[str, Probabilities]:
-        """Calibrated probabilities `(n, k)` of each head for the `n` rows; not finite where the network's were not."""
-        logits, n = self._network.says(_filled(self._trunk.pooled(rows))), len(rows)
-        return {head.name: _softmax(logits[head.name][:n] / head.temperature) for head in self._manifest.heads}
+    def _said(self, rows: Sequence[Row]) -> Said:
+        """What is said of the `n` rows; not finite where the network's numbers were not."""
+        states, n = _filled(self._trunk.pooled(rows)), len(rows)
+        logits = self._network.says(states)
+        p = {head.name: _softmax(logits[head.name][:n] / head.temperature) for head in self._manifest.heads}
+        return Said(p, projections(states, self._directions)[:n])
 
-    def _result(self, labels: dict[str, Label], of_sentiment: list[float]) -> Answer:
+    def _result(self, labels: dict[str, Label], of_sentiment: list[float], projection: bytes) -> Answer:
         sentiment = labels.pop("sentiment")
         names = self.labels["sentiment"]
         return Prediction(
@@ -127,6 +143,7 @@ class EncoderEngine:
             ),
             heads=labels,
             model=self.model,
+            projection=projection,
         )
 
     def _probe(self) -> None:

@@ -14,7 +14,7 @@ from streamwatch.inference.trunks.trunk import Row, Trunk
 from streamwatch.models.adapter import load_network
 from streamwatch.models.manifest import read_manifest
 from streamwatch.models.tokens import TokenReader
-from streamwatch.records import Prediction
+from streamwatch.records import PROJECTION_BYTES, Prediction
 
 TEXTS = (
     "Profit rose.",
@@ -89,9 +89,9 @@ def test_a_prediction_is_bit_for_bit_a_function_of_its_text(
 ) -> None:
     engine = opened(tiny_adapter, base_folder, number_format)
     rows = engine._reader.read(TEXTS)
-    together = engine._probabilities(rows)["sentiment"]
+    together = engine._said(rows).p["sentiment"]
     for row, expected in zip(rows, together, strict=True):
-        alone = engine._probabilities([row])["sentiment"]
+        alone = engine._said([row]).p["sentiment"]
         if number_format == "fp32" or place("cpu").format == "bf16":  # where bfloat16 is emulated, near is enough
             assert (alone[0] == expected).all()
         assert alone[0] == pytest.approx(expected, abs=0.02)
@@ -191,3 +191,21 @@ def test_cuda_is_refused_in_one_line_where_there_is_none() -> None:
     with pytest.raises(ModelError, match="use auto or cpu"):
         place("cuda")
     assert place("auto").device == "cpu"
+
+
+@pytest.mark.parametrize("number_format", ["fp32", "bf16"])
+def test_a_projection_is_bit_for_bit_a_function_of_its_text(
+    tiny_adapter: Path, base_folder: Path, number_format: Format
+) -> None:
+    engine = opened(tiny_adapter, base_folder, number_format)
+    rows = engine._reader.read(TEXTS)
+    together = engine._said(rows).projections
+    assert [len(one) for one in together] == [PROJECTION_BYTES] * len(TEXTS)
+    if number_format == "fp32" or place("cpu").format == "bf16":
+        assert [engine._said([row]).projections[0] for row in rows] == together
+
+
+def test_other_texts_have_other_projections_and_each_prediction_carries_its_own(shared_engine: EncoderEngine) -> None:
+    forwards = predictions(shared_engine, TEXTS)
+    assert len({p.projection for p in forwards}) == len(TEXTS)
+    assert [p.projection for p in predictions(shared_engine, TEXTS[::-1])] == [p.projection for p in forwards[::-1]]
