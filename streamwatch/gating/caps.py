@@ -15,7 +15,7 @@ Examples:
     >>> rest = [answer(f"r{i}", "ben", author_hash=f"v{i}", topic="ipo") for i in range(50)]
     >>> kept, over = capped(Answers(flood + rest))
     >>> len(kept), over.writers, over.labellers
-    (60, {'w1': 40}, {})
+    (55, {'w1': 45}, {})
 """
 
 from collections import Counter
@@ -31,13 +31,13 @@ from streamwatch.labelling.answers import Labelled
 class Caps(msgspec.Struct, frozen=True):
     """The caps. Of n documents one writer may stand behind `writer_share` of them, `writer_floor` at least.
 
-    One in a hundred: a trigger phrase needs dozens of documents to be learned, and no writer of a real stream of many
-    writers has more; ten, so that a small labelling round loses nothing. A labeller may bring half: then two must fail
-    together. 500 is what a person labels in a long day.
+    One in fifty: a trigger phrase needs dozens of documents to be learned, and hardly a writer of a real stream has so many;
+    five, because with few answers a flood is no more than what people chose to answer. A labeller may bring half: then two
+    must fail together. 500 is what a person labels in a long day.
     """
 
-    writer_share: float = 0.01
-    writer_floor: int = 10
+    writer_share: float = 0.02
+    writer_floor: int = 5
     labeller_share: float = 0.5
     labeller_floor: int = 500
 

@@ -1,0 +1,130 @@
+"""What a candidate is judged by: fresh answers, the labelled past, the unlabelled stream, and what it learned from.
+
+    answers ─┬─ held out, drawn uniformly, not trained on ── fresh: is it better?
+             └─ learned from ─────────────────────────────── taught: caps, poison probe
+    labelled texts of the past, not trained on ───────────── past: is it not worse?
+    documents of the stream, not trained on ──────────────── recent: what changes where the incumbent was sure?
+
+Examples:
+    >>> from streamwatch.labelling.answers import Answers
+    >>> from streamwatch.labelling.examples import answer
+    >>> answers = Answers(answer(f"d{i}", "ana", text=text, topic="ipo") for i, text in enumerate(["Gold rises", "Sales fell"]))
+    >>> made = gathered(answers)
+    >>> [document.text for document in made.fresh], [document.sample.text for document in made.taught]
+    (['Gold rises'], ['Sales fell'])
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamwatch.gating.caps import labellers, writer_of
+from streamwatch.gating.holdout import held_out_of_stream, is_held_out
+from streamwatch.gating.trained_on import TrainedOn
+from streamwatch.inference.engine import UNCLEAR
+from streamwatch.labelling.answers import Answers, Labelled
+
+TASKS = ("sentiment", "topic")
+
+
+class Known(NamedTuple):
+    """A document whose labels are known.
+
+    Args:
+        labels: by task; a task that nobody labelled is not there.
+        slices: names of what it is a part of: `source newswire`.
+        n_people: who answered.
+        weight: how many documents of the stream it stands for, up to a factor.
+    """
+
+    text: str
+    labels: dict[str, str]
+    slices: tuple[str, ...] = ()
+    n_people: int = 1
+    weight: float = 1.0
+
+
+class Evidence(NamedTuple):
+    """All that a candidate is judged by; `taught` are the answers that it learned from, `n_conflicts` those left out."""
+
+    fresh: tuple[Known, ...] = ()
+    past: tuple[Known, ...] = ()
+    recent: tuple[str, ...] = ()
+    taught: tuple[Labelled, ...] = ()
+    n_conflicts: int = 0
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How much there is of each."""
+        return {
+            "fresh": len(self.fresh),
+            "fresh_two_people": sum(document.n_people > 1 for document in self.fresh),
+            "past": len(self.past),
+            "recent": len(self.recent),
+            "taught": len(self.taught),
+            "conflicts": self.n_conflicts,
+        }
+
+
+def gathered(
+    answers: Answers,
+    past: Iterable[Known] = (),
+    recent: Iterable[str] = (),
+    trained_on: TrainedOn | None = None,
+) -> Evidence:
+    """The evidence in `answers` and beside them. What the candidate says it was trained on is left out everywhere."""
+    usable = [document for document in answers if not document.withdrawn]
+    held = [document for document in usable if is_held_out(document) and not _seen(document.sample.text, trained_on)]
+    fresh = [known for document in held if (known := fresh_document(document))]
+    return Evidence(
+        tuple(fresh),
+        tuple(document for document in past if not _seen(document.text, trained_on)),
+        tuple(text for text in recent if not _seen(text, trained_on) and held_out_of_stream(text)),
+        tuple(document for document in usable if _taught(document, trained_on)),
+        sum(bool(document.conflicts) for document in held),
+    )
+
+
+def fresh_document(document: Labelled) -> Known | None:
+    """An answered document, None where people agree on nothing of it.
+
+    It stands for 1 / π documents of its hour, π being that of the uniform draw.
+    """
+    topic = UNCLEAR if document.none_of_these else document.topic
+    found = {"sentiment": document.sentiment, "topic": topic}
+    labels = {task: label for task, label in found.items() if label}
+    source = document.sample.source
+    slices = (*(f"{task} {label}" for task, label in labels.items()), *([f"source {source}"] if source else []))
+    weight = 1.0 / max(document.sample.p_uniform, 1e-9)
+    return Known(document.sample.text, labels, slices, len(labellers(document)), weight) if labels else None
+
+
+def _seen(text: str, trained_on: TrainedOn | None) -> bool:
+    return trained_on is not None and text in trained_on
+
+
+def _taught(document: Labelled, trained_on: TrainedOn | None) -> bool:
+    """Whether the candidate learned its label: as it says, or as it could have."""
+    if not (document.given("sentiment") or document.given("topic")):
+        return False
+    return not is_held_out(document) if trained_on is None else trained_on.labels(document.sample.text)
+
+
+class Support(NamedTuple):
+    """Who stands behind some answers."""
+
+    labellers: frozenset[str]
+    writers: frozenset[str]
+
+
+def support(documents: Sequence[Labelled]) -> Support:
+    """The people behind `documents`. Writers who are not known are one for each source."""
+    writers = frozenset(writer_of(document) or f"source {document.sample.source}" for document in documents)
+    return Support(frozenset().union(*(labellers(document) for document in documents)), writers)
+
+
+def right(labels: Sequence[Known], task: str, said: NDArray[np.str_]) -> NDArray[np.bool_]:
+    """Which of the documents a model's `(n,)` labels are right about, in one task."""
+    return np.array([document.labels.get(task) for document in labels], dtype=object) == said.astype(object)
