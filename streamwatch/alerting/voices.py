@@ -12,6 +12,7 @@ Examples:
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from zlib import crc32
 
 import msgspec
 
@@ -21,7 +22,7 @@ from streamwatch.trends.entry import Entry
 class Voice(msgspec.Struct, frozen=True):
     """A text with all its copies of one bucket: the union of their series, the sentiment of most.
 
-    `signature` tells near copies (`text.signature`); 0 is not known.
+    `signature` tells near copies (`text.signature`); 0 is not known. `model` is the version that read it.
     """
 
     text_hash: str
@@ -32,6 +33,7 @@ class Voice(msgspec.Struct, frozen=True):
     offset: int
     copies: int
     signature: int = 0
+    model: int = 0
 
     @property
     def negative(self) -> bool:
@@ -51,7 +53,15 @@ def _voice(copies: list[Entry]) -> Voice:
     if len(copies) == 1:
         one = copies[0]
         return Voice(
-            one.text_hash, one.sentiment, one.series, one.author_hash, one.partition, one.offset, 1, one.signature
+            one.text_hash,
+            one.sentiment,
+            one.series,
+            one.author_hash,
+            one.partition,
+            one.offset,
+            1,
+            one.signature,
+            one.model,
         )
     first = min(copies, key=lambda e: (e.author_hash == "", e.author_hash, e.partition, e.offset))
     named = {name for entry in copies for name in entry.series}
@@ -64,6 +74,7 @@ def _voice(copies: list[Entry]) -> Voice:
         first.offset,
         len(copies),
         first.signature,
+        first.model,
     )
 
 

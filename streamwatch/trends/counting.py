@@ -17,6 +17,8 @@ import msgspec
 
 from streamwatch.config import BUCKET_MS, Settings
 from streamwatch.delivery.fence import NOTHING, Verdict, judge
+from streamwatch.detection.versions import NO_VERSION, code_of
+from streamwatch.labelling.chance import doubt, draw_number
 from streamwatch.records import Classified
 from streamwatch.text.clean import text_hash
 from streamwatch.timeline import bucket_start
@@ -147,6 +149,7 @@ class _Counting:
         self._max_age_ms = settings.max_age_s * 1000
         self._max_ahead_ms = settings.max_ahead_s * 1000
         self._retentions_ms = retentions_ms(settings)
+        self._salt = settings.labelling_salt
 
     def is_new(self, item: Admitted) -> bool:
         """Whether its id is counted for the first time; then it is remembered."""
@@ -192,5 +195,6 @@ class _Counting:
                 self._partition,
                 item.offset,
                 record.signature,
+                code_of(record.prediction.model) if record.prediction is not None else NO_VERSION,
             )
         )

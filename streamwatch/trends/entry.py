@@ -19,7 +19,8 @@ _TICKER = re.compile(r"\$?([A-Z]{1,5}(?:[.-][A-Z]{1,2})?)")
 class Entry(msgspec.Struct, frozen=True, array_like=True):
     """One counted document, small enough to keep for every document of an open bucket.
 
-    `partition` and `offset` point at its record in `classified`, where evidence is read when an alert needs it.
+    `partition` and `offset` point at its record in `classified`, where evidence is read when an alert needs it. `model` is
+    the version that read it (`detection.versions.code_of`), 0 where none did.
     """
 
     text_hash: str
@@ -29,6 +30,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
     partition: int
     offset: int
     signature: int = 0
+    model: int = 0
 
 
 def entity_series(entity: str) -> str:
