@@ -7,7 +7,7 @@ Examples:
     >>> [message.name for message in MESSAGES][:5]
     ['document.v1', 'classified.v1', 'dead-letter.v1', 'alert.v1', 'drift.v1']
     >>> [message.name for message in MESSAGES if "decisions" in message.channels]
-    ['silence.v1', 'acknowledgement.v1', 'verdict.v1', 'rules-change.v1']
+    ['silence.v1', 'acknowledgement.v1', 'verdict.v1', 'rules-change.v1', 'promotion.v1']
     >>> MESSAGES[0].channels
     ('news', 'social')
 """
@@ -23,6 +23,7 @@ from streamwatch.records import (
     DeadLetter,
     Document,
     DriftSample,
+    Promotion,
     Record,
     RulesChange,
     Silence,
@@ -71,5 +72,6 @@ MESSAGES = (
     Message(Acknowledgement, DECISIONS, "ack/<alert id>: the last record of each stays."),
     Message(Verdict, DECISIONS, "verdict/<alert id>: the last record of each stays."),
     Message(RulesChange, DECISIONS, "rules/<effective from, ms since 1970>: the last record of each stays."),
+    Message(Promotion, DECISIONS, "promotion/<version>: each is written once."),
 )
 """All messages."""

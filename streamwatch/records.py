@@ -441,5 +441,35 @@ class RulesChange(Decision, frozen=True, kw_only=True, tag_field="schema", tag="
     digest: str
 
 
-AnyDecision = Silence | Acknowledgement | Verdict | RulesChange
+class ShiftOf(Record, frozen=True, kw_only=True):
+    """How much more a new model says than an old one, with standard errors: the log-odds of the negative share, the log rate
+    of negatives, the log rate of documents.
+    """
+
+    log_odds: float
+    log_odds_se: Annotated[float, Meta(ge=0)]
+    log_negatives: float
+    log_negatives_se: Annotated[float, Meta(ge=0)]
+    log_volume: float
+    log_volume_se: Annotated[float, Meta(ge=0)]
+
+
+class Promotion(Decision, frozen=True, kw_only=True, tag_field="schema", tag="promotion.v1"):
+    """A model version and what it was measured against, before any of its documents comes: detectors move by it.
+
+    `version` and `against` are codes (`streamwatch.detection.versions`), `model` and `against_model` their names. `pool` is
+    the shift of every series that `series` does not name. A version is told once and for ever: documents were judged by it.
+    With `n_documents` 0 nobody measured, and the errors are wide.
+    """
+
+    version: Annotated[int, Meta(ge=1, lt=2**24)]
+    against: Annotated[int, Meta(ge=1, lt=2**24)]
+    model: str = ""
+    against_model: str = ""
+    n_documents: Annotated[int, Meta(ge=0)] = 0
+    pool: ShiftOf
+    series: dict[str, ShiftOf] = {}
+
+
+AnyDecision = Silence | Acknowledgement | Verdict | RulesChange | Promotion
 """What a record of `decisions` is decoded to."""

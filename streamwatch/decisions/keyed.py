@@ -12,7 +12,7 @@ Examples:
     streamwatch.errors.RejectError: unknown_schema: Invalid value 'vote.v1' - at `$.schema`
 """
 
-from streamwatch.records import Acknowledgement, AnyDecision, RulesChange, Silence, Verdict
+from streamwatch.records import Acknowledgement, AnyDecision, Promotion, RulesChange, Silence, Verdict
 from streamwatch.timeline import to_ms
 
 
@@ -32,3 +32,5 @@ def key_of(decision: AnyDecision) -> str:
             return f"verdict/{decision.alert}"
         case RulesChange():
             return f"rules/{to_ms(decision.effective_from)}"
+        case Promotion():
+            return f"promotion/{decision.version}"

@@ -19,9 +19,11 @@ import msgspec
 from streamwatch.codec import decode
 from streamwatch.decisions.keyed import key_of
 from streamwatch.decisions.precision import Precision
+from streamwatch.decisions.promotion import introduce
 from streamwatch.decisions.rules_change import rules_of
 from streamwatch.decisions.silencing import is_about, is_active
-from streamwatch.records import Acknowledgement, Alert, AnyDecision, RulesChange, Silence, Verdict
+from streamwatch.detection.versions import Versions
+from streamwatch.records import Acknowledgement, Alert, AnyDecision, Promotion, RulesChange, Silence, Verdict
 from streamwatch.rules.history import RuleHistory
 from streamwatch.timeline import to_ms
 
@@ -35,16 +37,23 @@ class Standing(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Decisions:
-    """The newest record of each key, and what follows from them. Times are milliseconds of the wall clock, given."""
+    """The newest record of each key, and what follows from them. Times are milliseconds of the wall clock, given.
+
+    Attributes:
+        versions: the model versions that were promoted, as they are told: the same object for ever.
+    """
 
     def __init__(self) -> None:
         self._newest: dict[str, AnyDecision] = {}
         self._history = RuleHistory()
+        self.versions = Versions()
 
     def apply(self, decision: AnyDecision) -> None:
         """Count one record. Raises `RejectError`, with nothing done, for rules that cannot be read."""
         if isinstance(decision, RulesChange):
             self._history = self._history.changed(rules_of(decision), to_ms(decision.effective_from))
+        elif isinstance(decision, Promotion):
+            introduce(self.versions, decision)
         self._newest[key_of(decision)] = decision
 
     def apply_message(self, key: bytes | None, value: bytes | None) -> None:
@@ -73,6 +82,12 @@ class Decisions:
         """The changes of rules, by the bucket that they are effective from."""
         found = [one for one in self._newest.values() if isinstance(one, RulesChange)]
         return sorted(found, key=lambda one: one.effective_from)
+
+    @property
+    def promotions(self) -> list[Promotion]:
+        """The model versions that were told of, by when."""
+        found = [one for one in self._newest.values() if isinstance(one, Promotion)]
+        return sorted(found, key=lambda one: (one.made_at, one.version))
 
     def silenced_by(self, alert: Alert, at_ms: int) -> Silence | None:
         """The silence that hides the alert at `at_ms`: of several the one that lasts longest."""
@@ -108,6 +123,8 @@ class Decisions:
         return [Precision(rule, counts[rule, True], counts[rule, False], counts[rule, None]) for rule in rules]
 
     def _forget(self, key: str) -> None:
-        """A key whose record is gone. Rules stay as long as an evaluator may have to decide by them again: for ever."""
-        if not key.startswith("rules/"):
+        """A key whose record is gone. Rules and promotions stay as long as an evaluator may have to decide by them again: for
+        ever.
+        """
+        if not key.startswith(("rules/", "promotion/")):
             self._newest.pop(key, None)

@@ -212,11 +212,11 @@ def test_the_environment_does_not_change_what_is_generated(monkeypatch: pytest.M
 def test_the_command_writes_what_is_missing_and_checks_what_is_there(tmp_path: Path) -> None:
     folder = tmp_path / "new"
     run = CliRunner().invoke
-    assert run(command.schemas, ["--out", str(folder)]).output == f"{folder}: 11 written, 0 up to date\n"
+    assert run(command.schemas, ["--out", str(folder)]).output == f"{folder}: 12 written, 0 up to date\n"
     assert run(command.schemas, ["--check", "--out", str(folder)]).exit_code == 0
     (folder / "alert.v1.json").write_text("{}")
     refused = run(command.schemas, ["--check", "--out", str(folder)]).exception
     assert isinstance(refused, FatalError)
     assert "alert.v1.json: run streamwatch schemas" in str(refused)
     assert (folder / "alert.v1.json").read_text() == "{}"
-    assert run(command.schemas, ["--out", str(folder)]).output == f"{folder}: 1 written, 10 up to date\n"
+    assert run(command.schemas, ["--out", str(folder)]).output == f"{folder}: 1 written, 11 up to date\n"
