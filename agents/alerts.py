@@ -13,6 +13,7 @@ from aiokafka.errors import KafkaError
 
 from streamwatch.agents.context import Context, log
 from streamwatch.agents.decisions import DecisionLog
+from streamwatch.agents.drawer import Drawer
 from streamwatch.agents.evidence import EvidenceReader
 from streamwatch.agents.kafka import client_options
 from streamwatch.agents.offsets import GroupOffsets
@@ -64,6 +65,7 @@ class AlertService:
         self._evaluator: Evaluator | None = None
         self._progress = SourceProgress(context, offsets, self._consumer)
         self._evidence = EvidenceReader(context, offsets, self._consumer)
+        self._drawer = Drawer(context.settings, self._evidence)
         self._decisions = DecisionLog(context, offsets, sender)
         self._rules = RulesKeeper(context, self._decisions)
         self._published: dict[str, Alert] = {}
@@ -146,6 +148,7 @@ class AlertService:
         self._published = await self._read_published()
         self._stalls.know(self._published.values())
         state = await self._store.load()
+        await self._drawer.load(self._store)
         self._evaluator = Evaluator(self._settings, rules, state, Published.of(self._published.values()))
         return self._evaluator
 
@@ -161,8 +164,11 @@ class AlertService:
         entries = await self._store.entries(buckets)
         transitions = evaluator.advance(until_ms, entries)
         alerts = await self._evidence.completed([t for t in transitions if self._is_new(t)])
+        samples = await self._drawer.draw(evaluator.take_counted())
         evaluated = {bucket: len(found) for bucket, found in entries}
-        await self._store.commit(before, until_ms, evaluator.take_changes(), alerts, evaluated)
+        await self._store.commit(
+            before, until_ms, evaluator.take_changes(), alerts, evaluated, self._drawer.state, samples
+        )
         for alert in alerts:
             self._published[alert.id] = alert
             log.warning("%s %s %s since %s", alert.state, alert.series, alert.kind, alert.onset.isoformat())
@@ -180,6 +186,9 @@ class AlertService:
         for raw, alert in await self._store.outbox():
             await self._sender.alert(alert)
             await self._store.sent(raw)
+        while samples := await self._store.samples():
+            await self._sender.drift([one for _, one in samples])
+            await self._store.samples_sent([raw for raw, _ in samples])
 
     async def _tell_stalls(self) -> None:
         """Sources that are silent, and event time that does not move: by the wall clock, outside of detection."""

@@ -1,6 +1,6 @@
 """Reading the documents behind an alert from `classified`: Redis keeps references, the log keeps the texts."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -28,6 +28,13 @@ class EvidenceReader:
         self._channel = channel(context.settings, "classified")
         self._offsets = offsets
         self._consumer = consumer
+
+    async def records(self, places: Iterable[tuple[int, int]]) -> dict[tuple[int, int], Classified]:
+        """The records of `classified` at (partition, offset); those that retention deleted are left out.
+
+        Raises `BrokerUnavailable`, `KafkaError`.
+        """
+        return await self._read([Reference(partition, offset, "") for partition, offset in places])
 
     async def completed(self, transitions: Sequence[Transition]) -> list[Alert]:
         """The alerts with their documents. Raises `BrokerUnavailable`, `KafkaError`."""

@@ -123,10 +123,12 @@ class Settings(BaseSettings):
     max_firing_s: Annotated[int, Field(ge=60)] = Field(86_400, description="An episode that fires longer is resolved as a new level")
     rules: str = Field("", description="The rules file (docs/rules.md); empty: one rule made of these settings, on every series")
 
-    # -- drift queue
-    drift_uncertain_rate: Annotated[float, Field(ge=0, le=1)] = Field(0.2, description="Share of uncertain documents that go to the drift channel")
-    drift_random_rate: Annotated[float, Field(ge=0, le=1)] = Field(0.01, description="Share of all other documents that go to the drift channel")
-    drift_uncertain_below: Annotated[float, Field(ge=0, le=1)] = Field(0.5, description="A document is uncertain when topic or sentiment has a probability below this")
+    # -- labelling queue
+    labelling_per_hour: Annotated[float, Field(ge=0)] = Field(20.0, description="Documents that an hour of event time may bring into the labelling queue; 0: none")
+    labelling_uniform_share: Annotated[float, Field(gt=0, le=1)] = Field(0.25, description="Part of these that is drawn with the same probability for all, whatever the model says: what estimates and the gate rest on")
+    labelling_per_author: Annotated[float, Field(gt=0)] = Field(4.0, description="Documents of one author that an hour may be expected to bring, however many there are")
+    labelling_novel_per_hour: Annotated[int, Field(ge=0)] = Field(5, description="Documents most unlike the stream that each hour brings besides, while embeddings have drifted")
+    labelling_salt: str = Field("", description="Goes into the hash that draws documents: a secret of your own makes the draw unforeseeable; changing it draws others")
 
     # fmt: on
 

@@ -104,6 +104,7 @@ class Evaluator:
             self._series, lambda: self._rules, self._header.incidents, published or Published({})
         )
         self._changed: dict[str, None] = {}
+        self._counted: list[tuple[int, list[Voice]]] = []
 
     @property
     def closed_until_ms(self) -> int:
@@ -151,7 +152,7 @@ class Evaluator:
 
         Raises `StaleState`, with nothing done, when a bucket or `closed_until_ms` lies before what was evaluated.
         """
-        closed = list(buckets)
+        closed, self._counted = list(buckets), []
         self._check(closed_until_ms, [start_ms for start_ms, _ in closed])
         transitions: list[Transition] = []
         for start_ms, entries in closed:
@@ -174,6 +175,11 @@ class Evaluator:
             dropped_hours,
             encode(self._header),
         )
+
+    def take_counted(self) -> list[tuple[int, list[Voice]]]:
+        """By bucket, the texts that counted in the last call of `advance`: those in which no copy counted before."""
+        counted, self._counted = self._counted, []
+        return counted
 
     def _check(self, closed_until_ms: int, starts_ms: list[int]) -> None:
         at_ms = self.closed_until_ms
@@ -236,8 +242,11 @@ class Evaluator:
 
     def _count(self, start_ms: int, entries: Sequence[Entry]) -> list[Transition]:
         heard: dict[str, list[Voice]] = defaultdict(list)
+        counted: list[Voice] = []
+        self._counted.append((start_ms, counted))
         for voice in voices(entries):
             if self._texts.count(voice.text_hash, start_ms):
+                counted.append(voice)
                 for name in voice.series:
                     heard[name].append(voice)
             else:

@@ -3,12 +3,13 @@
 Safety is a compare-and-set on the last closed bucket, with the transition and its record in the same call; the lease
 only keeps two workers from doing the same work.
 
-    sw:{eval}:head       hash   closed (ms), epoch, header, missed
+    sw:{eval}:head       hash   closed (ms), epoch, header, missed, and what others keep beside it, by name
     sw:{eval}:series     hash   what the tests of a series remember, 1 KB at most each
     sw:{eval}:evidence   hash   what an alert of the series would show, and its episodes
     sw:{eval}:texts:<h>  set    hashes of texts counted in that hour; sw:{eval}:hours names the hours
     sw:{eval}:evaluated  hash   entries evaluated of each recent bucket: a later one there was missed
     sw:{eval}:outbox     list   alerts to send
+    sw:{eval}:samples    list   documents that people should label, to send
     sw:{eval}:lease      string who evaluates
 """
 
@@ -24,7 +25,7 @@ from redis.asyncio import Redis
 from streamwatch.alerting.transition import Changes, EvaluatorState
 from streamwatch.codec import decode, encode
 from streamwatch.errors import RejectError, StaleState
-from streamwatch.records import Alert
+from streamwatch.records import Alert, DriftSample
 from streamwatch.redis_errors import answering
 from streamwatch.trends.entry import Entry
 from streamwatch.trends.keys import Keys
@@ -34,6 +35,7 @@ log = logging.getLogger(__name__)
 
 ENTRIES_KEPT_MS = 3_600_000
 """Entries stay this long behind the last closed bucket, so that what came too late is seen and counted as missed."""
+SAMPLES_AT_ONCE = 500
 _read_entry = msgspec.json.Decoder(Entry).decode
 
 
@@ -88,6 +90,25 @@ class AlertStore:
             texts={hour: [h.decode() for h in hashes] for hour, hashes in zip(hours, texts, strict=True)},
             header=header,
         )
+
+    async def beside(self, name: str) -> bytes:
+        """What others keep of the same buckets under this name, empty where nothing is."""
+        with answering():
+            return bytes(await self._redis.hget(self._head, name) or b"")
+
+    async def samples(self) -> list[tuple[bytes, DriftSample]]:
+        """Documents for people that were drawn and not sent yet, the oldest first, with the bytes that `samples_sent` takes."""
+        with answering():
+            some = await self._redis.lrange(f"{self._base}samples", 0, SAMPLES_AT_ONCE - 1)
+        return [(raw, decode(raw, DriftSample)) for raw in some]
+
+    async def samples_sent(self, raws: Sequence[bytes]) -> None:
+        """Take some out: each by what it is, so that a second evaluator that sends the same takes out nothing else."""
+        pipe = self._redis.pipeline(transaction=False)
+        for raw in raws:
+            pipe.lrem(f"{self._base}samples", 1, raw)
+        with answering():
+            await pipe.execute()
 
     async def in_place(self, closed_until_ms: int) -> bool:
         """Whether Redis still stands where we do: not after a wipe, nor when another evaluator went on."""
@@ -147,8 +168,14 @@ class AlertStore:
         changes: Changes,
         alerts: Sequence[Alert],
         evaluated: Mapping[int, int],
+        beside: Mapping[str, bytes] | None = None,
+        samples: Sequence[DriftSample] = (),
     ) -> None:
-        """Write one step. Raises `StaleState` when Redis does not stand at `expected_closed_ms`."""
+        """Write one step. Raises `StaleState` when Redis does not stand at `expected_closed_ms`.
+
+        `beside` is what others keep of the same buckets, by name, read by `beside`; `samples` go to `drift`.
+        """
+        others = beside or {}
         kept = {name: raw for name, raw in changes.detectors.items() if raw is not None}
         epoch = self.epoch or uuid4().hex[:12]
         step = {
@@ -162,10 +189,13 @@ class AlertStore:
             "dropped_hours": changes.dropped_hours,
             "evaluated": list(evaluated.items()),
             "n_alerts": len(alerts),
+            "beside": list(others),
+            "n_samples": len(samples),
         }
         arguments: list[Any] = [
             self._base, expected_closed_ms, self.epoch, closed_ms, epoch, changes.header, msgspec.json.encode(step),
             *kept.values(), *(changes.evidence[name] for name in kept), *map(encode, alerts),
+            *others.values(), *map(encode, samples),
         ]  # fmt: skip
         with answering():
             verdict = await self._commit(keys=[self._head], args=arguments)

@@ -22,7 +22,8 @@ from streamwatch.trends.entry import Entry
 class Voice(msgspec.Struct, frozen=True):
     """A text with all its copies of one bucket: the union of their series, the sentiment of most.
 
-    `signature` tells near copies (`text.signature`); 0 is not known. `model` is the version that read it.
+    `signature` tells near copies (`text.signature`); 0 is not known. `model` is the version that read it. `draw`
+    and `doubt` are of the document that stands for the text (`labelling.chance`).
     """
 
     text_hash: str
@@ -34,6 +35,8 @@ class Voice(msgspec.Struct, frozen=True):
     copies: int
     signature: int = 0
     model: int = 0
+    draw: int = 0
+    doubt: int = 0
 
     @property
     def negative(self) -> bool:
@@ -62,8 +65,10 @@ def _voice(copies: list[Entry]) -> Voice:
             1,
             one.signature,
             one.model,
+            one.draw,
+            one.doubt,
         )
-    first = min(copies, key=lambda e: (e.author_hash == "", e.author_hash, e.partition, e.offset))
+    first = min(copies, key=lambda e: (e.author_hash == "", e.author_hash, _unlike_draw(e), e.partition, e.offset))
     named = {name for entry in copies for name in entry.series}
     return Voice(
         first.text_hash,
@@ -75,7 +80,14 @@ def _voice(copies: list[Entry]) -> Voice:
         len(copies),
         first.signature,
         first.model,
+        first.draw,
+        first.doubt,
     )
+
+
+def _unlike_draw(entry: Entry) -> int:
+    """An order that does not depend on partitions, nor tells how likely the first one is drawn."""
+    return crc32(entry.draw.to_bytes(4, "big"))
 
 
 def _most(copies: list[Entry]) -> str:

@@ -1,15 +1,15 @@
 """One worker's way from source records to acknowledged records of `classified`, in source order.
 
 `take` hands a record in; classification finishes in any order; each partition's emitter sends the finished prefix and
-only then may its offsets be committed. What leaves a document leaves before its offset does: its dead letter and its
-drift sample are acknowledged first. Nothing here knows Faust: it is driven by an agent, and by tests.
+only then may its offsets be committed. What leaves a document leaves before its offset does: its dead letter is
+acknowledged first. Nothing here knows Faust: it is driven by an agent, and by tests.
 """
 
 import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from streamwatch.codec import encode
 from streamwatch.config import Settings
@@ -23,14 +23,13 @@ from streamwatch.delivery.intake import (
     without_document,
 )
 from streamwatch.delivery.ledger import PartitionLedger, Released
-from streamwatch.drift.sampling import sample
 from streamwatch.errors import BrokerUnavailable, FatalError, RejectError
 from streamwatch.inference.confidence import marked
 from streamwatch.inference.engine import Answer, Engine
 from streamwatch.inference.shared import SharedPredictions
 from streamwatch.inference.sizes import sizes_of
 from streamwatch.inference.unread import UnreadTexts, scripts_of, unread_prediction
-from streamwatch.records import Classified, DeadLetter, DriftSample
+from streamwatch.records import Classified, DeadLetter
 from streamwatch.text.readable import unread_reason
 
 R = TypeVar("R")
@@ -60,17 +59,6 @@ class Sender(Protocol):
         """Send one dead letter."""
         ...
 
-    async def drift(self, samples: Sequence[DriftSample]) -> None:
-        """Send drift samples."""
-        ...
-
-
-class Finished(NamedTuple):
-    """A finished document: its record (without `follows`) and the drift sample to send before it."""
-
-    record: Classified
-    drift: DriftSample | None = None
-
 
 class Run:
     """One source partition from its assignment until it is taken away."""
@@ -78,7 +66,7 @@ class Run:
     def __init__(self, channel: str, partition: int, committed: int, n_lost: int = 0) -> None:
         self.channel = channel
         self.partition = partition
-        self.ledger: PartitionLedger[Finished] = PartitionLedger(committed)
+        self.ledger: PartitionLedger[Classified] = PartitionLedger(committed)
         self.committable = committed
         self.n_in_flight = 0
         self.sizes: deque[int] = deque()
@@ -87,7 +75,7 @@ class Run:
         self.wake = asyncio.Event()
         self.emitter: asyncio.Task[None] | None = None
 
-    def finish(self, offset: int, finished: Finished) -> None:
+    def finish(self, offset: int, finished: Classified) -> None:
         """Complete an offset and wake the emitter."""
         self.ledger.complete(offset, finished)
         self.wake.set()
@@ -149,7 +137,7 @@ class Pipeline:
         run.ledger.open(source.offset)
         self._enter(run, len(source.value or b""))
         if source.marker is not None:
-            run.finish(source.offset, Finished(without_document(source, "marker")))
+            run.finish(source.offset, without_document(source, "marker"))
             return
         try:
             work = prepare(source, self._settings)
@@ -177,8 +165,7 @@ class Pipeline:
             self._reject(run, work.source, answer)
             return
         answer = marked(answer, self._settings.low_confidence_below)
-        record = classified(work, answer, "classified" if first else "duplicate", follows=-1)
-        run.finish(work.source.offset, Finished(record, sample(work, answer, self._settings) if first else None))
+        run.finish(work.source.offset, classified(work, answer, "classified" if first else "duplicate", follows=-1))
 
     def _reject(self, run: Run, source: SourceRecord, error: RejectError) -> None:
         self._spawn(self._send_dead_letter(run, source, error))
@@ -186,7 +173,7 @@ class Pipeline:
     async def _send_dead_letter(self, run: Run, source: SourceRecord, error: RejectError) -> None:
         letter = dead_letter(source, error)
         await self._insist(lambda: self._sender.dead_letter(letter))
-        run.finish(source.offset, Finished(without_document(source, "dead_lettered", error.reason)))
+        run.finish(source.offset, without_document(source, "dead_lettered", error.reason))
 
     async def _emit_for_ever(self, run: Run) -> None:
         while True:
@@ -197,11 +184,8 @@ class Pipeline:
             for start in range(0, len(released), EMIT_RECORDS):
                 await self._emit(run, released[start : start + EMIT_RECORDS])
 
-    async def _emit(self, run: Run, released: Sequence[Released[Finished]]) -> None:
-        """Send drift samples, then the records in order from the first that is not acknowledged on."""
-        samples = [item.result.drift for item in released if item.result.drift is not None]
-        if samples:
-            await self._insist(lambda: self._sender.drift(samples))
+    async def _emit(self, run: Run, released: Sequence[Released[Classified]]) -> None:
+        """Send the records in order from the first that is not acknowledged on."""
         records = [self._encoded(run, item) for item in released]
         n_sent = 0
         while n_sent < len(records):
@@ -210,8 +194,8 @@ class Pipeline:
         run.committable = released[-1].offset + 1
         self._leave(run, len(released))
 
-    def _encoded(self, run: Run, item: Released[Finished]) -> tuple[bytes, bytes]:
-        record = following(item.result.record, item.follows, run.n_lost)
+    def _encoded(self, run: Run, item: Released[Classified]) -> tuple[bytes, bytes]:
+        record = following(item.result, item.follows, run.n_lost)
         run.n_lost = 0
         return record.id.encode(), encode(record)
 

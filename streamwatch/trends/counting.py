@@ -196,5 +196,7 @@ class _Counting:
                 item.offset,
                 record.signature,
                 code_of(record.prediction.model) if record.prediction is not None else NO_VERSION,
+                draw_number(record.id, self._salt),
+                doubt(record.prediction),
             )
         )

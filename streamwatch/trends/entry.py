@@ -20,7 +20,8 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
     """One counted document, small enough to keep for every document of an open bucket.
 
     `partition` and `offset` point at its record in `classified`, where evidence is read when an alert needs it. `model` is
-    the version that read it (`detection.versions.code_of`), 0 where none did.
+    the version that read it (`detection.versions.code_of`), 0 where none did. `draw`
+    and `doubt` say whether people should label it (`labelling.chance`).
     """
 
     text_hash: str
@@ -31,6 +32,8 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
     offset: int
     signature: int = 0
     model: int = 0
+    draw: int = 0
+    doubt: int = 0
 
 
 def entity_series(entity: str) -> str:

@@ -13,7 +13,7 @@ from streamwatch.delivery.intake import SourceRecord
 from streamwatch.delivery.pipeline import Pipeline, Run
 from streamwatch.errors import BrokerUnavailable, ModelError, RejectError
 from streamwatch.inference.engine import Answer, NullEngine, NullRow
-from streamwatch.records import Classified, DeadLetter, DriftSample
+from streamwatch.records import Classified, DeadLetter
 
 PUBLISHED_MS = 1_700_000_000_000
 TIMEOUT_S = 5.0
@@ -28,7 +28,6 @@ class FakeSender:
         self.failing: list[BrokerUnavailable] = []
         self.emitted: list[Classified] = []
         self.letters: list[DeadLetter] = []
-        self.samples: list[DriftSample] = []
         self.order: list[str] = []
         self.n_failed = 0
 
@@ -43,11 +42,6 @@ class FakeSender:
         self._may_fail()
         self.letters.append(record)
         self.order.append(f"letter {record.source_offset}")
-
-    async def drift(self, samples: Sequence[DriftSample]) -> None:
-        self._may_fail()
-        self.samples += samples
-        self.order += [f"drift {sample.source_offset}" for sample in samples]
 
     def _may_fail(self) -> None:
         if self.away or self.failing:
@@ -65,7 +59,7 @@ class Desk:
     def __init__(self, sender: FakeSender | None = None, engine: object = None, **settings: object) -> None:
         self.sender = sender or FakeSender()
         self.failures: list[BaseException] = []
-        chosen = Settings(**{"drift_random_rate": 0, "drift_uncertain_rate": 0, **settings})  # type: ignore[arg-type]
+        chosen = Settings(**settings)  # type: ignore[arg-type]
         self.pipeline = Pipeline(engine or NullEngine(), self.sender, chosen, self.failures.append)  # type: ignore[arg-type]
 
     async def take(self, run: Run, offsets: Sequence[int], value: Callable[[int], bytes | None] | None = None) -> None:
@@ -161,18 +155,6 @@ def test_a_dead_letter_is_acknowledged_before_its_offset_leaves_and_holds_up_wha
     asyncio.run(check())
 
 
-def test_drift_samples_are_acknowledged_before_their_documents() -> None:
-    async def check() -> None:
-        async with Desk(drift_random_rate=1, drift_uncertain_rate=1) as desk:
-            run = desk.pipeline.begin("social", 0, committed=0)
-            await desk.take(run, [0, 1])
-            await until(lambda: run.committable == 2)
-            for offset in (0, 1):
-                assert desk.sender.order.index(f"drift {offset}") < desk.sender.order.index(f"record {offset}")
-
-    asyncio.run(check())
-
-
 def test_a_text_that_the_engine_cannot_do_goes_to_dead_letter_and_its_neighbours_do_not() -> None:
     class Picky(NullEngine):
         def predict(self, batch: Sequence[NullRow]) -> list[Answer]:
@@ -243,12 +225,11 @@ def test_what_the_engine_cannot_read_is_classified_without_it() -> None:
         return encode({"id": f"d{offset}", "text": texts[offset], "published_at": "2023-11-14T22:13:20Z"} | given)
 
     async def check() -> None:
-        async with Desk(engine=Listening(), drift_random_rate=1, drift_uncertain_rate=1) as desk:
+        async with Desk(engine=Listening()) as desk:
             run = desk.pipeline.begin("social", 0, committed=0)
             await desk.take(run, range(6), some)
             await until(lambda: run.committable == 6)
             assert asked == ["up"]
-            assert [sample.source_offset for sample in desk.sender.samples] == [1]
             assert desk.sender.letters == []
             made = desk.sender.emitted
             assert [(r.outcome, r.unread) for r in made] == [

@@ -1,0 +1,106 @@
+"""How likely each document of an hour is drawn, so that an hour brings about as many as people can label.
+
+What an hour may bring is split: `uniform` documents are drawn with one probability for all, `margin` documents with a
+probability that grows with the model's doubt, scaled so that the hour before would have brought just so many. That hour is
+closed and known, so π is a function of the log and not of who was quicker. Where there is no hour before, or this one
+outgrows it, its own documents so far are the measure: then n documents bring B·(1 + ln(n ÷ n before)) and not n ÷ n before
+times the budget B.
+
+π = 1 − (1 − π_uniform)(1 − π_margin): a document has two chances, and every one has the first.
+
+Examples:
+    >>> hour = Hour(0)
+    >>> for doubt in (0, 255, 255, 128): hour.count(doubt)
+    >>> scale = margin_scale(hour.doubts, budget=1.125)
+    >>> [round(p_margin(doubt, scale), 3) for doubt in (0, 128, 255)]
+    [0.0, 0.126, 0.5]
+    >>> margin_scale(hour.doubts, budget=3)      # all in doubt have room
+    inf
+"""
+
+from collections.abc import Mapping
+from math import inf
+from typing import NamedTuple
+
+import msgspec
+
+from streamwatch.labelling.chance import LOST
+
+POWER = 2
+"""Of the doubt, in a document's weight: see docs/labelling.md for what other powers cost in labels."""
+WEIGHTS = tuple((doubt / LOST) ** POWER for doubt in range(LOST + 1))
+SOLVE_AGAIN = 1.05
+"""By how much an hour grows until its scale is found again: its π are at most so far from what they would be."""
+
+
+class Rates(NamedTuple):
+    """The probabilities of a document: the uniform part, and all of it."""
+
+    p_uniform: float
+    p: float
+
+    def thinned(self, factor: float) -> "Rates":
+        """Both, times a factor."""
+        return Rates(self.p_uniform * factor, self.p * factor)
+
+
+class Hour(msgspec.Struct, array_like=True):
+    """What an hour of event time held: documents by their doubt, and the scale that was last found for them."""
+
+    start_ms: int
+    n: int = 0
+    doubts: dict[int, int] = {}
+    scale: float = 0.0
+    solved_n: int = -1
+
+    def count(self, doubt: int) -> None:
+        """Count one document."""
+        self.n += 1
+        self.doubts[doubt] = self.doubts.get(doubt, 0) + 1
+
+    def find_scale(self, budget: float) -> float:
+        """The scale for what the hour holds now, found again only when that has grown by a twentieth."""
+        if self.n >= max(self.solved_n * SOLVE_AGAIN, self.solved_n + 1):
+            self.scale, self.solved_n = margin_scale(self.doubts, budget), self.n
+        return self.scale
+
+
+class Budget(NamedTuple):
+    """Documents that an hour may bring, by how they are drawn."""
+
+    uniform: float
+    margin: float
+
+
+def rates(doubt: int, hour: Hour, before: Hour | None, budget: Budget) -> Rates:
+    """The probabilities of the next document of `hour`, which it has not counted yet.
+
+    Args:
+        before: the last hour that held documents.
+    """
+    n_most = max(hour.n + 1, before.n if before else 0)
+    scale = min(hour.find_scale(budget.margin), before.scale if before else inf)
+    p_uniform = min(1.0, budget.uniform / n_most)
+    return Rates(p_uniform, 1 - (1 - p_uniform) * (1 - p_margin(doubt, scale)))
+
+
+def p_margin(doubt: int, scale: float) -> float:
+    """The probability that doubt draws a document."""
+    weight = WEIGHTS[doubt]
+    return min(1.0, scale * weight) if weight else 0.0
+
+
+def margin_scale(doubts: Mapping[int, int], budget: float) -> float:
+    """The scale λ at which documents (numbers by doubt) bring `budget`: Σ n·min(1, λ·weight) = budget.
+
+    Found from the largest weight down: those that it would draw with certainty take their whole part of the budget first.
+    """
+    weighted = sorted(((WEIGHTS[doubt], n) for doubt, n in doubts.items() if doubt), reverse=True)
+    if sum(n for _, n in weighted) <= budget:
+        return inf
+    left, mass = budget, sum(weight * n for weight, n in weighted)
+    for weight, n in weighted:
+        if left * weight <= mass:
+            break
+        left, mass = left - n, mass - weight * n
+    return left / mass
