@@ -28,7 +28,7 @@ from streamwatch.models.manifest import HeadEntry
 from streamwatch.models.network import Network
 
 FEWEST = 30
-"""Texts that a temperature is fitted on at least: of fewer the fit would be of chance. Then it stays at 1."""
+"""Texts that a temperature is fitted on at least: of fewer the fit would be of chance. Then it stays as it was."""
 
 
 def fit_temperature(logits: Floats, labels: Ints) -> float:
@@ -51,7 +51,7 @@ def _log_loss(logits: Floats, labels: Ints) -> float:
 def with_temperatures(
     heads: Sequence[HeadEntry], parts: Sequence[Measured], entries: Mapping[str, DataSet]
 ) -> tuple[HeadEntry, ...]:
-    """`heads` with the temperature that fits the measured texts of their task.
+    """`heads` with the temperature that fits the measured texts of their task; as it was where there are too few.
 
     Sets that lack labels do not take part: what they call positive another reader may have called neutral.
     """
@@ -61,7 +61,7 @@ def with_temperatures(
 def _temperature(head: HeadEntry, parts: Sequence[Measured], entries: Mapping[str, DataSet]) -> float:
     of_task = [part for part in parts if part.task == head.name and not entries[part.source].lacks]
     if sum(len(part.labels) for part in of_task) < FEWEST:
-        return 1.0
+        return head.temperature
     return fit_temperature(np.concatenate([p.logits for p in of_task]), np.concatenate([p.labels for p in of_task]))
 
 

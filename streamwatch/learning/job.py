@@ -53,9 +53,9 @@ def train_adapter(
     request.out.mkdir(parents=True, exist_ok=True)
     run = _run_name(request, material)
     lesson = _lesson(request, material, run, watch)
-    trainer = Trainer(network, lesson, plan, request.out, run, _judge(network, material), journal, stopping)
+    trainer = Trainer(network, lesson, plan, request.out, run, judge_of(network, material), journal, stopping)
     trainer.fit(lambda done, total, loss: watch("train", done, total, f"step {done}, loss {loss:.3f}"))
-    manifest = _write(request, material, network, watch)
+    manifest = write_model(request, material, network, watch)
     for name in (CHECKPOINT_FILE, HEARD_FILE):
         (request.out / name).unlink(missing_ok=True)
     return manifest
@@ -88,7 +88,7 @@ def _lesson(request: Request, material: Material, run: str, watch: Watcher) -> L
     return Lesson([row.ids for row in material.train], asked, objective)
 
 
-def _judge(network: Network, material: Material) -> Callable[[], float] | None:
+def judge_of(network: Network, material: Material) -> Callable[[], float] | None:
     """The score on the dev part; None when it is empty."""
     if not material.dev:
         return None
@@ -124,9 +124,9 @@ def measure_again(request: Request, watch: Watcher) -> Manifest:
     return _complete(request, _material(request, watch), read_manifest(request.out), watch)
 
 
-def _write(request: Request, material: Material, network: Network, watch: Watcher) -> Manifest:
+def write_model(request: Request, material: Material, network: Network, watch: Watcher) -> Manifest:
     """Write the weights, load what was written, calibrate and measure that."""
-    judge = _judge(network, material)
+    judge = judge_of(network, material)
     trained_score = judge() if judge else 0.0
     written = write_weights(network, request.base, request.out, request.plan, request.foreign)
     manifest = _manifest(request, material, written)

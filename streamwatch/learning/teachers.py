@@ -91,35 +91,38 @@ def heard_before(folder: Path, run: str, hear: Callable[[], dict[str, Tensor]]) 
     return heard
 
 
-class _Said(msgspec.Struct):
+class Said(msgspec.Struct):
+    """What a head says of texts: its labels, and their probabilities `(n, k)`."""
+
     labels: tuple[str, ...]
     p: Tensor
 
 
 def _probabilities(
     teacher: Teacher, base: Path, examples: Sequence[Example], heard: Sequence[bool], progress: Progress
-) -> dict[str, _Said]:
+) -> dict[str, Said]:
     """What a teacher says of each example, each different text computed once; zeros for those that it is not asked of."""
     manifest = read_manifest(teacher.folder)
     texts = list(dict.fromkeys(e.text for e, asked in zip(examples, heard, strict=True) if asked))
     place = {text: i for i, text in enumerate(texts)}
-    said = _heads_say(teacher, base, manifest, texts, progress)
+    said = heads_say(teacher, base, manifest, texts, progress)
     rows = torch.tensor([place.get(example.text, 0) for example in examples])
-    return {name: _Said(one.labels, one.p[rows]) for name, one in said.items()} if texts else {}
+    return {name: Said(one.labels, one.p[rows]) for name, one in said.items()} if texts else {}
 
 
 @torch.inference_mode()
-def _heads_say(
+def heads_say(
     teacher: Teacher, base: Path, manifest: Manifest, texts: Sequence[str], progress: Progress
-) -> dict[str, _Said]:
+) -> dict[str, Said]:
+    """The calibrated probabilities of all heads of a model, its base found with it or in `base`."""
     own = base if manifest.base == BASE else locate_base(teacher.folder, manifest.base)
     network = load_network(own, teacher.folder, manifest)
     rows = TokenReader(own, manifest.max_tokens, manifest.tail_tokens, manifest.base.tokenizer_sha256).read(texts)
     logits = network.says(pooled_states(network, rows, progress, quick=True))
-    return {h.name: _Said(h.labels, (logits[h.name] / h.temperature).softmax(1).clone()) for h in manifest.heads}
+    return {h.name: Said(h.labels, (logits[h.name] / h.temperature).softmax(1).clone()) for h in manifest.heads}
 
 
-def _by_label(said: _Said, head: HeadEntry) -> Tensor:
+def _by_label(said: Said, head: HeadEntry) -> Tensor:
     """The teacher's probabilities `(n, k)` in the order of `head`; a label that it does not know has none."""
     made = torch.zeros(len(said.p), len(head.labels))
     for k, label in enumerate(said.labels):

@@ -97,7 +97,7 @@ class Trainer:
             self._state = msgspec.structs.replace(self._state, step=self._state.step + 1)
             self._judge_if_due()
             progress(self._state.step, self.n_steps, loss)
-            over, asked = self._over(), self.stopping()
+            over, asked = self._over(), self._asked()
             if over or asked or monotonic() - self._saved_at > CHECKPOINT_EVERY_S:
                 self._save()
             if asked and not over:
@@ -111,6 +111,15 @@ class Trainer:
         self._state = msgspec.structs.replace(self._state, elapsed_s=elapsed_s)
         self._resumed_at = self._saved_at = now
         save_checkpoint(self.folder, self._state, self.run, self._held())
+
+    def _asked(self) -> bool:
+        """Whether somebody wants an end."""
+        return self.stopping()
+
+    def _score(self) -> float:
+        """What the dev part says of the network as it is."""
+        assert self.judge is not None
+        return self.judge()
 
     def _over(self) -> bool:
         patient = not self.plan.patience or self._state.n_without_gain < self.plan.patience
@@ -131,7 +140,7 @@ class Trainer:
         if self.judge is None or not self.plan.patience or not due:
             return
         with replaced(self.parameters, self.average.values if self.average else None):
-            score = self.judge()
+            score = self._score()
             if score > self._state.best_score:
                 self.best.update({name: p.detach().clone() for name, p in self.parameters.items()})
         self.network.train()
@@ -148,16 +157,21 @@ class Trainer:
         torch.manual_seed(self.plan.seed * 1_000_003 + self._state.step)
         factor = schedule(self._share_done(), self.plan.warmup)
         set_rates(self.optimiser, factor)
-        loss = self._loss(batch)
         self.optimiser.zero_grad()
-        loss.backward()
+        loss = self._learn(batch)
         torch.nn.utils.clip_grad_norm_(self.parameters.values(), 1.0)
         self.optimiser.step()
         if self.ranks:
             self.ranks.move(self._state.step)
         if self.average:
             self.average.update(self._state.step)
-        return self._noted(float(loss.detach()), factor)
+        return self._noted(loss, factor)
+
+    def _learn(self, batch: list[int]) -> float:
+        """Leave the gradients of a batch on the parameters; gives its loss."""
+        loss = self._loss(batch)
+        loss.backward()  # type: ignore[no-untyped-call]
+        return float(loss.detach())
 
     def _loss(self, batch: list[int]) -> torch.Tensor:
         loss = LOSSES[self.plan.regulariser](self.network, self.lesson, batch)
