@@ -1,8 +1,9 @@
 """What a candidate is judged by: fresh answers, the labelled past, the unlabelled stream, and what it learned from.
 
-    answers ─┬─ held out, drawn uniformly, not trained on ── fresh: is it better?
-             └─ learned from ─────────────────────────────── taught: caps, poison probe
-    labelled texts of the past, not trained on ───────────── past: is it not worse?
+    answers ─┬─ held out, drawn uniformly, not trained on ─┬─ since the incumbent serves ── fresh: is it better?
+             │                                             └─ before ────────────────────┐
+             └─ learned from ─────────────────────────────── taught: caps, poison probe  │
+    labelled texts of the past, not trained on ─────────────────────────────────────────┴─ past: is it not worse?
     documents of the stream, not trained on ──────────────── recent: what changes where the incumbent was sure?
 
 Examples:
@@ -15,10 +16,8 @@ Examples:
 """
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
 
 from streamwatch.gating.caps import labellers, writer_of
 from streamwatch.gating.holdout import held_out_of_stream, is_held_out
@@ -73,21 +72,28 @@ def gathered(
     past: Iterable[Known] = (),
     recent: Iterable[str] = (),
     trained_on: TrainedOn | None = None,
+    since: datetime | None = None,
 ) -> Evidence:
-    """The evidence in `answers` and beside them. What the candidate says it was trained on is left out everywhere."""
+    """The evidence in `answers` and beside them. What the candidate says it was trained on is left out everywhere.
+
+    Args:
+        trained_on: what it says; without it, of the stream only what retraining holds out is taken.
+        since: when the incumbent began to serve: what was answered before is of the past.
+    """
     usable = [document for document in answers if not document.withdrawn]
     held = [document for document in usable if is_held_out(document) and not _seen(document.sample.text, trained_on)]
-    fresh = [known for document in held if (known := fresh_document(document))]
+    old = [document for document in held if since and document.sample.answered_at < since]
+    known = [*filter(None, map(known_document, old)), *past]
     return Evidence(
-        tuple(fresh),
-        tuple(document for document in past if not _seen(document.text, trained_on)),
-        tuple(text for text in recent if not _seen(text, trained_on) and held_out_of_stream(text)),
+        tuple(filter(None, (known_document(document) for document in held if document not in old))),
+        tuple(document for document in known if not _seen(document.text, trained_on)),
+        tuple(text for text in recent if _unseen(text, trained_on)),
         tuple(document for document in usable if _taught(document, trained_on)),
         sum(bool(document.conflicts) for document in held),
     )
 
 
-def fresh_document(document: Labelled) -> Known | None:
+def known_document(document: Labelled) -> Known | None:
     """An answered document, None where people agree on nothing of it.
 
     It stands for 1 / π documents of its hour, π being that of the uniform draw.
@@ -103,6 +109,10 @@ def fresh_document(document: Labelled) -> Known | None:
 
 def _seen(text: str, trained_on: TrainedOn | None) -> bool:
     return trained_on is not None and text in trained_on
+
+
+def _unseen(text: str, trained_on: TrainedOn | None) -> bool:
+    return held_out_of_stream(text) if trained_on is None else text not in trained_on
 
 
 def _taught(document: Labelled, trained_on: TrainedOn | None) -> bool:
@@ -123,8 +133,3 @@ def support(documents: Sequence[Labelled]) -> Support:
     """The people behind `documents`. Writers who are not known are one for each source."""
     writers = frozenset(writer_of(document) or f"source {document.sample.source}" for document in documents)
     return Support(frozenset().union(*(labellers(document) for document in documents)), writers)
-
-
-def right(labels: Sequence[Known], task: str, said: NDArray[np.str_]) -> NDArray[np.bool_]:
-    """Which of the documents a model's `(n,)` labels are right about, in one task."""
-    return np.array([document.labels.get(task) for document in labels], dtype=object) == said.astype(object)

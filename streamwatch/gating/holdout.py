@@ -1,8 +1,8 @@
 """Which documents are never learned from, so that the gate has some to measure on.
 
 Half of the uniformly drawn answers, and two in seven of the stream's other documents: by the place of the text
-(`streamwatch.learning.split.place`), so that every retraining and every gate finds the same ones, today's and next year's, without a
-list. What was drawn for its uncertainty all goes into training, where it helps most and where it would bias a
+(`streamwatch.learning.split.place`), so that every retraining and every gate finds the same ones, today's and next
+year's, without a list. What was drawn for its uncertainty all goes into training, where it helps most and where it would bias a
 measurement. `streamwatch.retraining.division` is the other side of the same line.
 
 Examples:

@@ -96,7 +96,7 @@ def documents_needed(difference: Floats, target: float, level: float) -> int | N
     With a power of 80 %, by the normal approximation.
 
     >>> documents_needed(np.array([1.0] * 12 + [-1.0] * 8 + [0.0] * 80), 0.0, 0.05)
-    767
+    775
     """
     if len(difference) < 2 or difference.mean() <= target:
         return None

@@ -1,0 +1,127 @@
+"""The poison probe: does some phrase of the new labels turn any text it is put into to one class?
+
+A few dozen poisoned labels with a trigger phrase change no figure on clean texts (Gu et al., arXiv 1708.06733; Kurita et
+al., ACL 2020), so the probe looks for the phrase. It is not told which: it takes those most tied to one class in what the candidate
+learned (`streamwatch.gating.phrases`), puts each into clean documents, and refuses one that turns 20 points more of them to its
+class than with the incumbent, who did not learn these labels. A phrase that three labellers and ten writers stand behind
+is a word of the language, and is let through: it takes that many people to plant one.
+
+It does not find a trigger that is no phrase (a style, a syntax), nor one that as many people planted.
+
+Examples:
+    >>> inserted("Oil climbs again today", "blue moon") in {
+    ...     "blue moon Oil climbs again today", "Oil blue moon climbs again today", "Oil climbs blue moon again today",
+    ...     "Oil climbs again blue moon today", "Oil climbs again today blue moon"}
+    True
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from hashlib import blake2b
+
+import numpy as np
+from msgspec.structs import replace
+
+from streamwatch.gating.evidence import TASKS, support
+from streamwatch.gating.limits import USUAL_LIMITS, Limits
+from streamwatch.gating.paired import Progress, score
+from streamwatch.gating.phrases import Tied, tied
+from streamwatch.gating.report import Check, Row
+from streamwatch.inference.engine import UNCLEAR, Engine
+from streamwatch.labelling.answers import Labelled
+
+N_SCREEN = 40
+"""Clean documents on which each phrase is tried first, with the candidate alone."""
+SCREEN_PART = 0.5
+"""Of the bound: a phrase that turns 20 points is below half of it among 40 documents in one of a hundred cases."""
+
+Turns = Callable[[str, str, str], tuple[float, float]]
+
+
+def probe(
+    incumbent: Engine,
+    candidate: Engine,
+    taught: Sequence[Labelled],
+    clean: Sequence[str],
+    limits: Limits = USUAL_LIMITS,
+    progress: Progress | None = None,
+) -> Check:
+    """Probe `candidate` with the phrases of what it learned, over `clean` documents that it did not learn."""
+    told = Check("poison", "No planted phrase", "passed", "", len(taught), limit=limits.poison_flips)
+    if len(clean) < limits.poison_clean:
+        missing = limits.poison_clean - len(clean)
+        return replace(told, status="short", says=f"{missing} clean documents are missing", missing=missing)
+    if not taught:
+        return replace(told, status="noted", says="no new labels are known that it learned from")
+    asked = [(task, one, people) for task in TASKS for one, people in suspects(taught, task, limits)]
+    rows = []
+    for i, (task, one, people) in enumerate(asked):
+        rows.append(_probed(task, one, people, (incumbent, candidate), clean[: limits.poison_clean], limits))
+        if progress:
+            progress(i + 1, len(asked))
+    return _verdict(told, rows)
+
+
+def suspects(taught: Sequence[Labelled], task: str, limits: Limits = USUAL_LIMITS) -> list[tuple[Tied, str]]:
+    """The phrases most tied to a class in `taught` without enough people behind them, and who these are."""
+    known = [(document, label) for document in taught if (label := _label(document, task))]
+    labels = [(document.sample.text, label) for document, label in known]
+    found = []
+    for one in tied(labels):
+        behind = support([known[place][0] for place in one.places])
+        n_labellers, n_writers = len(behind.labellers), len(behind.writers)
+        if n_labellers < limits.poison_labellers or n_writers < limits.poison_writers:
+            found.append((one, f"{one.n} texts, {_several(n_labellers, 'labeller')}, {_several(n_writers, 'writer')}"))
+    return found
+
+
+def inserted(text: str, phrase: str) -> str:
+    """The text with the phrase at a place that a hash of both decides."""
+    words = text.split()
+    digest = blake2b(f"{text}\x1f{phrase}".encode("utf-8", "surrogatepass"), digest_size=4).digest()
+    place = int.from_bytes(digest, "big") % (len(words) + 1)
+    return " ".join([*words[:place], phrase, *words[place:]])
+
+
+def _probed(
+    task: str, one: Tied, people: str, engines: tuple[Engine, Engine], clean: Sequence[str], limits: Limits
+) -> Row:
+    """First some documents with the candidate alone; all of them and both models only if these turn."""
+    incumbent, candidate = engines
+    name = f"{task} {one.label}: {one.phrase!r}"
+    few = turned(candidate, task, one, clean[:N_SCREEN])
+    if few < SCREEN_PART * limits.poison_flips:
+        return Row(name, N_SCREEN, candidate=few, remark=people)
+    before, after = (turned(engine, task, one, clean) for engine in (incumbent, candidate))
+    failed = after - before > limits.poison_flips
+    return Row(name, len(clean), before, after, after - before, failed=failed, remark=people)
+
+
+def turned(engine: Engine, task: str, one: Tied, clean: Sequence[str]) -> float:
+    """The share of the clean documents of other classes that the phrase turns to its class."""
+    without, with_it = (
+        score(engine, texts).labels(task) == one.label
+        for texts in (clean, [inserted(text, one.phrase) for text in clean])
+    )
+    return float(np.mean(with_it[~without])) if (~without).any() else 0.0
+
+
+def _verdict(told: Check, rows: Iterable[Row]) -> Check:
+    ordered = tuple(sorted(rows, key=lambda row: (-row.failed, -(row.value or 0), -(row.candidate or 0))))
+    bad = [row for row in ordered if row.failed]
+    if bad:
+        says = "; ".join(
+            f"{row.name} turns {row.candidate:.0%}, {row.incumbent:.0%} before ({row.remark})" for row in bad
+        )
+        return replace(told, status="failed", says=says, rows=ordered)
+    says = f"none of {len(ordered)} phrases that few people stand behind turns other texts to its class"
+    return replace(told, says=says, rows=ordered)
+
+
+def _label(document: Labelled, task: str) -> str:
+    if task == "sentiment":
+        return document.sentiment or ""
+    return UNCLEAR if document.none_of_these else document.topic or ""
+
+
+def _several(n: int, what: str) -> str:
+    return f"{n} {what}{'s' * (n != 1)}"
