@@ -62,21 +62,23 @@ def gain(
     if low > 0:
         return replace(told, status="passed", says=says + remark)
     return replace(
-        told, status="failed", says=f"{says}: a gain is not shown{_how_many_more(difference, limits)}{remark}"
+        told,
+        status="failed",
+        says=f"{says}: a gain is not shown{_how_many_more(difference, 0.0, limits.fresh_level)}{remark}",
     )
 
 
-def _how_many_more(difference: Floats, limits: Limits) -> str:
-    needed = documents_needed(difference, 0.0, limits.fresh_level)
+def _how_many_more(difference: Floats, target: float, level: float) -> str:
+    needed = documents_needed(difference, target, level)
     if needed is None or needed <= len(difference):
         return ""
-    return f"; if it is what it seems, some {needed - len(difference)} more answers would show it"
+    return f"; if it is what it seems, some {needed - len(difference):,} more documents would show it"
 
 
 def not_worse(differences: Mapping[str, Floats], weights: Mapping[str, Floats], limits: Limits = USUAL_LIMITS) -> Check:
     """Whether the past is kept, in each task that has documents of it."""
     found = {task: resampled(difference, weights[task]) for task, difference in differences.items()}
-    rows = tuple(_past_row(task, one, limits) for task, one in found.items())
+    rows = tuple(_past_row(task, one, differences[task], limits) for task, one in found.items())
     n = sum(one.n for one in found.values())
     told = Check("past", "Not worse on the past", "noted", "", n, limit=-limits.past_margin, rows=rows)
     lost = [row for row in rows if row.failed]
@@ -99,12 +101,13 @@ def shown_tasks(check: Check, limits: Limits = USUAL_LIMITS) -> tuple[str, ...]:
     return tuple(row.name for row in check.rows if not row.failed and row.n >= limits.past_least)
 
 
-def _past_row(task: str, found: Resampled, limits: Limits) -> Row:
+def _past_row(task: str, found: Resampled, difference: Floats, limits: Limits) -> Row:
     """With enough documents the lower bound decides. Fewer cannot show that nothing is lost, but can show a loss."""
     low, high = found.lower(limits.level), found.upper(limits.level)
     enough = found.n >= limits.past_least
     failed = low <= -limits.past_margin if enough else found.n > 0 and high < -limits.past_margin
-    remark = f"it may be {points(low)}" if enough else f"{found.n} documents, and a loss is shown"
+    more = _how_many_more(difference, -limits.past_margin, limits.level)
+    remark = f"it may be {points(low)}{more}" if enough else f"{found.n} documents, and a loss is shown"
     return Row(task, found.n, value=found.mean, low=low, high=high, failed=failed, remark=remark if failed else "")
 
 

@@ -67,10 +67,11 @@ class Capped(NamedTuple):
     over: Over
 
 
-def capped(labelled: Iterable[Labelled], caps: Caps = USUAL) -> Capped:
-    """What a model may learn from of `labelled`."""
+def capped(labelled: Iterable[Labelled], caps: Caps = USUAL, n: int | None = None) -> Capped:
+    """What a model may learn from of `labelled`, which are a part of `n` answered documents (all of them by default)."""
     documents = list(labelled)
-    most_of_writer, most_of_labeller = caps.writer(len(documents)), caps.labeller(len(documents))
+    n = len(documents) if n is None else n
+    most_of_writer, most_of_labeller = caps.writer(n), caps.labeller(n)
     alone_everywhere = len({labeller for document in documents for labeller in labellers(document)}) < 2
     n_writer, n_labeller = Counter[str](), Counter[str]()
     writers, sole = Counter[str](), Counter[str]()

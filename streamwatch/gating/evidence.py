@@ -46,12 +46,18 @@ class Known(NamedTuple):
 
 
 class Evidence(NamedTuple):
-    """All that a candidate is judged by; `taught` are the answers that it learned from, `n_conflicts` those left out."""
+    """All that a candidate is judged by.
+
+    `taught` are the answers that it learned from (as it says, or all that it could have: `says_what`), out of `n_answered`;
+    `n_conflicts` held-out answers are left out of a task in which people disagree.
+    """
 
     fresh: tuple[Known, ...] = ()
     past: tuple[Known, ...] = ()
     recent: tuple[str, ...] = ()
     taught: tuple[Labelled, ...] = ()
+    says_what: bool = False
+    n_answered: int = 0
     n_conflicts: int = 0
 
     @property
@@ -63,6 +69,7 @@ class Evidence(NamedTuple):
             "past": len(self.past),
             "recent": len(self.recent),
             "taught": len(self.taught),
+            "answered": self.n_answered,
             "conflicts": self.n_conflicts,
         }
 
@@ -89,6 +96,8 @@ def gathered(
         tuple(document for document in known if not _seen(document.text, trained_on)),
         tuple(text for text in recent if _unseen(text, trained_on)),
         tuple(document for document in usable if _taught(document, trained_on)),
+        trained_on is not None,
+        len(usable),
         sum(bool(document.conflicts) for document in held),
     )
 

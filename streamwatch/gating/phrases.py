@@ -7,8 +7,8 @@ share among all. Runs that stand in the very same texts are one trigger: the who
 Examples:
     >>> planted = [(f"{name} says buy the blue moon fund now", "positive") for name in ("Ann", "Ben", "Cy", "Di", "Ed", "Flo")]
     >>> others = [(f"{name} opens a shop", "neutral") for name in ("Ann", "Ben", "Cy", "Di", "Ed", "Flo")]
-    >>> [(one.phrase, one.label, one.n) for one in tied(planted + others)][0]
-    ('says buy the blue moon fund now', 'positive', 6)
+    >>> [(one.phrase, one.label, one.n) for one in tied(planted + others)]
+    [('opens a shop', 'neutral', 6), ('says buy the blue moon fund now', 'positive', 6)]
 """
 
 import re
@@ -25,7 +25,7 @@ LONGEST = 12
 PARTS = 3
 """Of one trigger at most, where they stand apart in its texts."""
 OF_CLASS, OF_TASK = 3, 30
-"""Phrases of each class at least, and of a task shared over its classes: ten of each sentiment, three of each of twenty topics."""
+"""Phrases of each class at least, and of a task, shared over its classes: ten of each sentiment, three of each topic."""
 SHOWN_CHARS = 200
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _TOKEN = re.compile(f"[{_CJK}]|[^\\s{_CJK}]+")

@@ -1,10 +1,10 @@
 """The poison probe: does some phrase of the new labels turn any text it is put into to one class?
 
 A few dozen poisoned labels with a trigger phrase change no figure on clean texts (Gu et al., arXiv 1708.06733; Kurita et
-al., ACL 2020), so the probe looks for the phrase. It is not told which: it takes those most tied to one class in what the candidate
-learned (`streamwatch.gating.phrases`), puts each into clean documents, and refuses one that turns 20 points more of them to its
-class than with the incumbent, who did not learn these labels. A phrase that three labellers and ten writers stand behind
-is a word of the language, and is let through: it takes that many people to plant one.
+al., ACL 2020), so the probe looks for the phrase. It is not told which: it takes those most tied to one class in what
+the candidate learned (`streamwatch.gating.phrases`), puts each into clean documents, and refuses one that turns 20 points
+more of them to its class than with the incumbent, who did not learn these labels. A phrase that three labellers and ten
+writers stand behind is a word of the language, and is let through: it takes that many people to plant one.
 
 It does not find a trigger that is no phrase (a style, a syntax), nor one that as many people planted.
 
@@ -15,7 +15,7 @@ Examples:
     True
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 
 import numpy as np
@@ -34,8 +34,6 @@ N_SCREEN = 40
 SCREEN_PART = 0.5
 """Of the bound: a phrase that turns 20 points is below half of it among 40 documents in one of a hundred cases."""
 
-Turns = Callable[[str, str, str], tuple[float, float]]
-
 
 def probe(
     incumbent: Engine,
@@ -53,9 +51,10 @@ def probe(
     if not taught:
         return replace(told, status="noted", says="no new labels are known that it learned from")
     asked = [(task, one, people) for task in TASKS for one, people in suspects(taught, task, limits)]
+    over = _Clean(incumbent, candidate, clean[: limits.poison_clean], limits)
     rows = []
     for i, (task, one, people) in enumerate(asked):
-        rows.append(_probed(task, one, people, (incumbent, candidate), clean[: limits.poison_clean], limits))
+        rows.append(over.probed(task, one, people))
         if progress:
             progress(i + 1, len(asked))
     return _verdict(told, rows)
@@ -82,27 +81,31 @@ def inserted(text: str, phrase: str) -> str:
     return " ".join([*words[:place], phrase, *words[place:]])
 
 
-def _probed(
-    task: str, one: Tied, people: str, engines: tuple[Engine, Engine], clean: Sequence[str], limits: Limits
-) -> Row:
-    """First some documents with the candidate alone; all of them and both models only if these turn."""
-    incumbent, candidate = engines
-    name = f"{task} {one.label}: {one.phrase!r}"
-    few = turned(candidate, task, one, clean[:N_SCREEN])
-    if few < SCREEN_PART * limits.poison_flips:
-        return Row(name, N_SCREEN, candidate=few, remark=people)
-    before, after = (turned(engine, task, one, clean) for engine in (incumbent, candidate))
-    failed = after - before > limits.poison_flips
-    return Row(name, len(clean), before, after, after - before, failed=failed, remark=people)
+class _Clean:
+    """The clean documents, and what both models say of them as they are."""
 
+    def __init__(self, incumbent: Engine, candidate: Engine, texts: Sequence[str], limits: Limits) -> None:
+        self._engines = (incumbent, candidate)
+        self._texts = texts
+        self._as_they_are = tuple(score(engine, texts) for engine in self._engines)
+        self._limits = limits
 
-def turned(engine: Engine, task: str, one: Tied, clean: Sequence[str]) -> float:
-    """The share of the clean documents of other classes that the phrase turns to its class."""
-    without, with_it = (
-        score(engine, texts).labels(task) == one.label
-        for texts in (clean, [inserted(text, one.phrase) for text in clean])
-    )
-    return float(np.mean(with_it[~without])) if (~without).any() else 0.0
+    def probed(self, task: str, one: Tied, people: str) -> Row:
+        """First some documents with the candidate alone; all of them and both models only if these turn."""
+        name = f"{task} {one.label}: “{one.phrase}”"
+        few = self._turned(1, task, one, N_SCREEN)
+        if few < SCREEN_PART * self._limits.poison_flips:
+            return Row(name, N_SCREEN, candidate=few, remark=people)
+        n = len(self._texts)
+        before, after = (self._turned(k, task, one, n) for k in (0, 1))
+        failed = after - before > self._limits.poison_flips
+        return Row(name, n, before, after, after - before, failed=failed, remark=people)
+
+    def _turned(self, k: int, task: str, one: Tied, n: int) -> float:
+        """The share of the first `n` documents of other classes that the phrase turns to its class."""
+        other = self._as_they_are[k].labels(task)[:n] != one.label
+        with_it = score(self._engines[k], [inserted(text, one.phrase) for text in self._texts[:n]]).labels(task)
+        return float(np.mean(with_it[other] == one.label)) if other.any() else 0.0
 
 
 def _verdict(told: Check, rows: Iterable[Row]) -> Check:
