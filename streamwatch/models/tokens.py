@@ -72,8 +72,11 @@ class TokenReader:
         return max(self._tokenizer.get_vocab().values(), default=-1) + 1
 
     def read(self, texts: Sequence[str]) -> list[list[int]]:
-        """The token ids of each text, special tokens included."""
-        encodings = self._tokenizer.encode_batch([spell_emoji(text) for text in texts])
+        """The token ids of each text, special tokens included.
+
+        Nobody asks where in the text a token stands; without these places it takes a fifth less time.
+        """
+        encodings = self._tokenizer.encode_batch_fast([spell_emoji(text) for text in texts])
         return [head_and_tail(encoding.ids, self._max_tokens, self._tail_tokens) for encoding in encodings]
 
 

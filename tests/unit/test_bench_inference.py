@@ -2,22 +2,27 @@
 
 import gzip
 import json
+import multiprocessing
+import os
+import signal
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from streamwatch.bench.inference.figures import HELPED, PIPELINES, agreement, means, ratios, scored, spread
+from streamwatch.bench.inference.isolated import opened_apart
 from streamwatch.bench.inference.ours import AtFullRate, PreTokenised, Remembering
 from streamwatch.bench.inference.peer_model import need, sorted_batches
 from streamwatch.bench.inference.rounds import run_rounds, slices
 from streamwatch.bench.inference.run import Options, bench_specs, open_all, tokenising_cost
 from streamwatch.bench.inference.search import fastest
 from streamwatch.bench.inference.texts import of_stream, read_labelled, read_stream
-from streamwatch.bench.inference.variant import Missing, Opened, Said, Spec
-from streamwatch.errors import ConfigError
+from streamwatch.bench.inference.variant import Measured, Missing, Opened, Said, Spec, measured
+from streamwatch.errors import ConfigError, FatalError
 from streamwatch.inference.batcher import Sizes
 from streamwatch.inference.engine import NullEngine
 from streamwatch.learning.split import held_out
@@ -34,6 +39,9 @@ class Parrot:
     def classify(self, texts: Sequence[str]) -> Said:
         time.sleep(0.01)
         return {"sentiment": [self.said] * len(texts), "topic": ["markets"] * len(texts)}
+
+    def measured(self, texts: Sequence[str]) -> Measured:
+        return measured(self, texts)
 
 
 @pytest.fixture
@@ -90,8 +98,28 @@ def test_the_report_has_every_figure_and_names_what_is_missing(data: Path) -> No
 
 
 def test_variants_can_be_picked_by_a_part_of_their_name() -> None:
-    opened, missing = open_all(specs(), ("pipelines", "absent"), print)
-    assert [one.name for one in opened] == [PIPELINES] and list(missing) == ["absent"]
+    with ExitStack() as children:
+        opened, missing = open_all(specs(), ("pipelines", "absent"), children, print)
+        assert [one.name for one in opened] == [PIPELINES] and list(missing) == ["absent"]
+
+
+def test_a_variant_that_fails_says_so_and_leaves_no_process_behind() -> None:
+    class Broken(Parrot):
+        def classify(self, texts: Sequence[str]) -> Said:
+            raise ValueError("no kernel")
+
+    with opened_apart(Spec("ours", "x", lambda: Opened("ours", "x", Broken("neutral")))) as one:
+        assert len(multiprocessing.active_children()) == 1
+        with pytest.raises(FatalError, match=r"x: ValueError.*no kernel"):
+            one.variant.classify(TEXTS)
+    assert not multiprocessing.active_children()
+
+
+def test_a_variant_whose_process_dies_is_no_endless_wait() -> None:
+    with opened_apart(Spec("ours", "x", lambda: Opened("ours", "x", Parrot("neutral")))) as one:
+        os.kill(multiprocessing.active_children()[0].pid or 0, signal.SIGKILL)
+        with pytest.raises(FatalError, match="has ended"):
+            one.variant.classify(TEXTS)
 
 
 def test_every_variant_gets_every_slice_and_none_is_always_first() -> None:

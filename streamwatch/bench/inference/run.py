@@ -4,7 +4,7 @@ import os
 import platform
 import tempfile
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from streamwatch.bench.inference import figures
+from streamwatch.bench.inference.isolated import opened_apart
 from streamwatch.bench.inference.rounds import Say, Timed, run_rounds
 from streamwatch.bench.inference.texts import read_labelled, read_stream
 from streamwatch.bench.inference.variant import Missing, Opened, Spec
@@ -60,11 +61,13 @@ def bench_specs(
     specs: Sequence[Spec], stream: Sequence[str], others: Sequence[str], options: Options, say: Say
 ) -> dict[str, Any]:
     """All figures but the cores: of these variants over `stream`, warmed up on `others`."""
-    opened, missing = open_all(specs, options.only, say)
-    for one in opened:
-        one.variant.classify(others)
-    timed = run_rounds(opened, stream, options.rounds, say)
-    return _report(opened, timed, _qualities(opened, options, say)) | {
+    with ExitStack() as children:
+        opened, missing = open_all(specs, options.only, children, say)
+        for one in opened:
+            one.variant.classify(others)
+        timed = run_rounds(opened, stream, options.rounds, say)
+        report = _report(opened, timed, _qualities(opened, options, say))
+    return report | {
         "documents": len(stream),
         "distinct_texts": len(set(stream)),
         "rounds": options.rounds,
@@ -89,15 +92,17 @@ def _specs(settings: Settings, others: Sequence[str], stream: Sequence[str], cor
     return our_specs(settings, stream, others) + peer_specs(settings, others, cores, work)
 
 
-def open_all(specs: Sequence[Spec], only: Sequence[str], say: Say) -> tuple[list[Opened], dict[str, str]]:
-    """What could be opened, and why the rest could not."""
+def open_all(
+    specs: Sequence[Spec], only: Sequence[str], children: ExitStack, say: Say
+) -> tuple[list[Opened], dict[str, str]]:
+    """What could be opened, each in a child of `children`, and why the rest could not."""
     opened: list[Opened] = []
     missing: dict[str, str] = {}
     for spec in specs:
         if only and not any(part in spec.name for part in only):
             continue
         try:
-            opened.append(spec.open())
+            opened.append(children.enter_context(opened_apart(spec)))
             say(f"{spec.name} is ready{_in_words(opened[-1].choice)}")
         except Missing as reason:
             missing[spec.name] = str(reason)

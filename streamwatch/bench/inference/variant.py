@@ -5,6 +5,7 @@ Examples:
     'fp32'
 """
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, Protocol
 
@@ -23,6 +24,21 @@ class Variant(Protocol):
     def classify(self, texts: Sequence[str]) -> Said:
         """Both tasks for all of `texts`, in their order; tokenising included."""
         ...
+
+
+class Measured(msgspec.Struct, frozen=True):
+    """What a variant said of some texts, and the wall and CPU seconds that its process took for it."""
+
+    said: Said
+    wall_s: float
+    cpu_s: float
+
+
+def measured(variant: Variant, texts: Sequence[str]) -> Measured:
+    """Let a variant of this process classify `texts`, and time it."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    said = variant.classify(texts)
+    return Measured(said, time.perf_counter() - wall, time.process_time() - cpu)
 
 
 class Missing(StreamwatchError):
