@@ -6,8 +6,8 @@ from pathlib import Path
 
 from streamwatch.config import Settings
 from streamwatch.doctor.finding import Finding, fail, ok, warn
-from streamwatch.errors import ModelError
-from streamwatch.inference.opening import describe_model
+from streamwatch.errors import FatalError, ModelError
+from streamwatch.inference.opening import describe_model, locate
 from streamwatch.models.registry import listing, promoted
 
 
@@ -58,9 +58,23 @@ def check_device(settings: Settings) -> Iterator[Finding]:
         yield fail("device", "there is no CUDA device", str(error))
         return
     name = torch.cuda.get_device_name() if placement.device == "cuda" else "CPU"
-    yield ok("device", f"{name}, {placement.format}, torch {torch.__version__}")
+    numbers = placement.format if placement.device == "cuda" else _numbers(settings)
+    yield ok("device", f"{name}, {numbers}, torch {torch.__version__}")
     if placement.device == "cpu":
         yield _threads(settings.threads or torch.get_num_threads(), _cores())
+
+
+def _numbers(settings: Settings) -> str:
+    """In which numbers a CPU would compute the model: as the setting says, or as the probe has found."""
+    from streamwatch.inference.numeric import remembered
+
+    if settings.precision != "auto":
+        return settings.precision
+    try:
+        found = remembered(locate(settings).manifest, settings)
+    except FatalError:  # `check_model` says what is wrong with it
+        found = ""
+    return found or "numbers chosen at the first start"
 
 
 def _threads(n: int, cores: int) -> Finding:

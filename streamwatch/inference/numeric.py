@@ -72,6 +72,13 @@ def trunk_for(network: Network, manifest: Manifest, weights: Mapping[str, Tensor
     return open_trunk(network, precision, placement.device, scales or None)
 
 
+def remembered(manifest: Manifest, settings: Settings) -> str:
+    """The precision that the probe chose for this model on this machine; empty before the first start."""
+    from streamwatch.inference.remembered import cache_folder, key_of, recall
+
+    return recall(cache_folder(settings.cache), key_of(manifest.version)) or ""
+
+
 def _chosen(
     network: Network, manifest: Manifest, weights: Mapping[str, Tensor], settings: Settings
 ) -> PrecisionName | None:
