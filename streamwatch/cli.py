@@ -24,6 +24,8 @@ COMMANDS: dict[str, str] = {
     "bench": "streamwatch.commands.bench:bench",
     "train": "streamwatch.commands.train:train",
     "train-cascade": "streamwatch.commands.train_cascade:train_cascade",
+    "retrain": "streamwatch.commands.retrain:retrain",
+    "forget": "streamwatch.commands.forget:forget",
     "models": "streamwatch.commands.models:models",
     "evaluate": "streamwatch.commands.evaluate:evaluate",
     "doctor": "streamwatch.commands.doctor:doctor",

@@ -130,6 +130,9 @@ class Settings(BaseSettings):
     labelling_novel_per_hour: Annotated[int, Field(ge=0)] = Field(5, description="Documents most unlike the stream that each hour brings besides, while embeddings have drifted")
     labelling_salt: str = Field("", description="Goes into the hash that draws documents: a secret of your own makes the draw unforeseeable; changing it draws others")
 
+    # -- retraining
+    replay_retention_days: Annotated[int, Field(ge=1)] = Field(400, description="How long a learned document may be replayed by `streamwatch retrain`, from its publication; older ones leave the replay store")
+
     # fmt: on
 
     @model_validator(mode="after")

@@ -129,7 +129,7 @@ def train(data: Path, out: Path, log_dir: Path | None, threads: int, as_json: bo
     if threads:
         torch.set_num_threads(threads)
     request = _request(data, out, rest)
-    journal, stop = open_journal(log_dir), _Stop()
+    journal, stop = open_journal(log_dir), Stop()
     console = Console(stderr=True)
     try:
         with Bars(console) as bars, stop:
@@ -175,13 +175,13 @@ def _request(data: Path, out: Path, options: dict[str, Any]) -> Any:
     )
 
 
-class _Stop:
+class Stop:
     """Turns the first Ctrl-C into a question that the training loop asks after each step; a second one is the usual."""
 
     def __init__(self) -> None:
         self._asked = False
 
-    def __enter__(self) -> "_Stop":
+    def __enter__(self) -> "Stop":
         self._before = signal.signal(signal.SIGINT, self._hear)
         return self
 

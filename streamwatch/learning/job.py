@@ -124,14 +124,20 @@ def measure_again(request: Request, watch: Watcher) -> Manifest:
     return _complete(request, _material(request, watch), read_manifest(request.out), watch)
 
 
-def write_model(request: Request, material: Material, network: Network, watch: Watcher) -> Manifest:
-    """Write the weights, load what was written, calibrate and measure that."""
+def write_model(
+    request: Request,
+    material: Material,
+    network: Network,
+    watch: Watcher,
+    told: Callable[[Manifest], Manifest] = lambda manifest: manifest,
+) -> Manifest:
+    """Write the weights, load what was written, calibrate and measure that. `told` says more in the manifest."""
     judge = judge_of(network, material)
     trained_score = judge() if judge else 0.0
     written = write_weights(network, request.base, request.out, request.plan, request.foreign)
     manifest = _manifest(request, material, written)
     manifest.hyperparameters["dev_macro_f1_trained"] = round(trained_score, 4)
-    return _complete(request, material, manifest, watch)
+    return _complete(request, material, told(manifest), watch)
 
 
 def _complete(request: Request, material: Material, manifest: Manifest, watch: Watcher) -> Manifest:
@@ -145,7 +151,7 @@ def _complete(request: Request, material: Material, manifest: Manifest, watch: W
     heads = calibrated(loaded, pooled[: len(material.dev)], material.dev, material.heads, material.entries)
     served = isinstance(loaded.encoder, BertModel)  # any other is a teacher's, and no worker runs it
     scales = scales_of(loaded, material.dev or rows) if served else {}
-    stored = scale_tensors(scales) | probe_tensors(loaded, [row.ids for row in rows]) if served else {}
+    stored = scale_tensors(scales) | probe_tensors(loaded, material.probed) if served else {}
     adapter = write_adapter(request.out, _with_heads(request.out, manifest, loaded) | stored)
     manifest = msgspec.structs.replace(manifest, heads=heads, adapter=adapter)
     manifest = _measured(manifest, request.out, loaded, pooled[len(material.dev) :], material)

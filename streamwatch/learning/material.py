@@ -33,7 +33,10 @@ class TokenisedExample(msgspec.Struct, frozen=True):
 
 
 class Material(msgspec.Struct, frozen=True):
-    """The three sides of the data, what their sets mean, and the heads. `train` shows a set as often as it says."""
+    """The three sides of the data, what their sets mean, and the heads. `train` shows a set as often as it says.
+
+    `probe` are the rows that the model's file keeps with their logits; where there are none, held-out ones are taken.
+    """
 
     heads: tuple[HeadEntry, ...]
     entries: dict[str, DataSet]
@@ -41,6 +44,12 @@ class Material(msgspec.Struct, frozen=True):
     dev: list[TokenisedExample]
     report: list[TokenisedExample]
     files: tuple[DataFile, ...]
+    probe: Sequence[list[int]] = ()
+
+    @property
+    def probed(self) -> list[list[int]]:
+        """The rows to keep with the model."""
+        return list(self.probe) or [row.ids for row in (*self.dev, *self.report)]
 
 
 def read_material(

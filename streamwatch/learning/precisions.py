@@ -53,7 +53,7 @@ def measure_precisions(
 ) -> dict[str, Precision]:
     """Every format that this machine computes, on the reported part; `heads` have their temperatures."""
     rows = material.report
-    stored = probe_rows([row.ids for row in (*material.dev, *rows)])
+    stored = probe_rows(material.probed)
     found: dict[str, list[Measured]] = {}
     said: dict[str, dict[str, Tensor]] = {}
     for number, name in enumerate(PRECISIONS, start=1):

@@ -106,7 +106,8 @@ def _text(document: Labelled, labels: Mapping[str, Sequence[str]], left_out: lis
         author_hash=sample.author_hash,
         reading="" if document.reading == CANNOT_TELL else document.reading,
         uniform=sample.drawn_as == "uniform",
-        **said,
+        topic=said["topic"],
+        sentiment=said["sentiment"],
     )
 
 

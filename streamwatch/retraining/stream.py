@@ -51,12 +51,10 @@ class Draw:
         if len(self._heap) == self._n and (not self._n or -self._heap[0][0] < key):
             return
         self._texts[by] = _known(record)
-        gone = heapq.heappush(self._heap, (-key, by)) if len(self._heap) < self._n else self._replaced(key, by)
-        if gone is not None:
-            del self._texts[gone]
-
-    def _replaced(self, key: int, by: str) -> str:
-        return heapq.heapreplace(self._heap, (-key, by))[1]
+        if len(self._heap) < self._n:
+            heapq.heappush(self._heap, (-key, by))
+        else:
+            del self._texts[heapq.heapreplace(self._heap, (-key, by))[1]]
 
     def texts(self) -> list[KnownText]:
         """What was drawn, by hash."""
