@@ -14,7 +14,7 @@ only keeps two workers from doing the same work.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 from uuid import uuid4
@@ -24,6 +24,8 @@ from redis.asyncio import Redis
 
 from streamwatch.alerting.transition import Changes, EvaluatorState
 from streamwatch.codec import decode, encode
+from streamwatch.drift.stored import read as read_sums
+from streamwatch.drift.sums import Sums
 from streamwatch.errors import RejectError, StaleState
 from streamwatch.records import Alert, DriftSample
 from streamwatch.redis_errors import answering
@@ -123,12 +125,7 @@ class AlertStore:
 
     async def open_buckets(self, from_ms: int, until_ms: int) -> list[int]:
         """Starts of the buckets in [from, until) that hold entries in some partition, in order."""
-        pipe = self._redis.pipeline(transaction=False)
-        for keys in self._partitions:
-            pipe.zrange(keys.open, from_ms, f"({until_ms}", byscore=True)
-        with answering():
-            answers = await pipe.execute()
-        return sorted({int(bucket) for answer in answers for bucket in answer})
+        return await self._in_order((keys.open for keys in self._partitions), from_ms, until_ms)
 
     async def at_most(self, buckets: Sequence[int], n_entries: int) -> list[int]:
         """The first of `buckets`, at least one, that together hold no more than `n_entries`."""
@@ -160,6 +157,30 @@ class AlertStore:
             (bucket, [_read_entry(raw) for answer in answers[i * n : (i + 1) * n] for raw in answer])
             for i, bucket in enumerate(buckets)
         ]
+
+    async def sums(self, from_ms: int, until_ms: int) -> list[tuple[int, Sums]]:
+        """The drift monitors' sums of the buckets that begin in [from, until), merged over the partitions, in order."""
+        buckets = await self._in_order((keys.heard for keys in self._partitions), from_ms, until_ms)
+        pipe = self._redis.pipeline(transaction=False)
+        for bucket in buckets:
+            for keys in self._partitions:
+                pipe.hgetall(keys.sums(bucket))
+        with answering():
+            answers = await pipe.execute()
+        n = len(self._partitions)
+        return [
+            (bucket, read_sums(field for held in answers[i * n : (i + 1) * n] for field in held.items()))
+            for i, bucket in enumerate(buckets)
+        ]
+
+    async def _in_order(self, indices: Iterable[str], from_ms: int, until_ms: int) -> list[int]:
+        """The buckets of [from, until) that some index holds."""
+        pipe = self._redis.pipeline(transaction=False)
+        for index in indices:
+            pipe.zrange(index, from_ms, f"({until_ms}", byscore=True)
+        with answering():
+            answers = await pipe.execute()
+        return sorted({int(bucket) for answer in answers for bucket in answer})
 
     async def commit(
         self,
@@ -234,6 +255,17 @@ class AlertStore:
         old = await self.open_buckets(0, closed_ms - ENTRIES_KEPT_MS)
         for start in range(0, len(old), 500):
             await self._forget(old[start : start + 500], epochs)
+        await self._forget_sums(closed_ms - ENTRIES_KEPT_MS, epochs)
+
+    async def _forget_sums(self, until_ms: int, epochs: Sequence[bytes]) -> None:
+        old = await self._in_order((keys.heard for keys in self._partitions), 0, until_ms)
+        for start in range(0, len(old), 500):
+            buckets = old[start : start + 500]
+            for keys, epoch in zip(self._partitions, epochs, strict=True):
+                sums = [keys.sums(bucket) for bucket in buckets]
+                with answering():
+                    if not await self._forget_in(keys=[keys.state, keys.heard, *sums], args=[epoch, *buckets]):
+                        raise StaleState("sums are built anew")
 
     async def _epochs(self) -> list[bytes]:
         pipe = self._redis.pipeline(transaction=False)

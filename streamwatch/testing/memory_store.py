@@ -7,11 +7,13 @@ from typing import Any
 
 import msgspec
 
+from streamwatch.drift.stored import sums_of
+from streamwatch.drift.sums import Sums
 from streamwatch.errors import StaleState
 from streamwatch.timeline import DAY_MS
 from streamwatch.trends.batch import n_documents
 from streamwatch.trends.cells import EMPTY, Cell
-from streamwatch.trends.counting import Admitted, Delta, PartitionState, id_generation
+from streamwatch.trends.counting import Admitted, Delta, PartitionState, id_generation, text_key
 from streamwatch.trends.gains import DOCUMENTS, Gains
 from streamwatch.trends.levels import LEVELS
 from streamwatch.trends.places import places_for
@@ -38,6 +40,7 @@ class MemoryStore:
         self.series: dict[int, set[str]] = defaultdict(set)
         self.totals: Counter[str] = Counter()
         self.ids: dict[tuple[str, int], set[str]] = defaultdict(set)
+        self.sums: dict[int, Sums] = defaultdict(Sums)
 
     @property
     def windows(self) -> dict[Place, Cell]:
@@ -70,6 +73,8 @@ class MemoryStore:
             for number in (generation, generation - 1):
                 if item.id_key in self.ids.get((channel, number), ()):
                     found.add((channel, number, item.id_key))
+            if text_key(item.record) in self.ids.get((channel, generation), ()):
+                found.add((channel, generation, text_key(item.record)))
         return found
 
     async def apply(self, before: PartitionState, delta: Delta, horizon_ms: int) -> PartitionState:
@@ -87,6 +92,8 @@ class MemoryStore:
         self.totals += delta.totals
         for where, hashes in delta.ids.items():
             self.ids[where] |= set(hashes)
+        for bucket_ms, records in delta.heard.items():
+            self.sums[bucket_ms].absorb(sums_of(records))
         return self.state
 
     def _has_place(self, day: int, name: str) -> bool:

@@ -2,7 +2,7 @@
 -- KEYS[1] the partition's state; every other key has the same prefix and so the same slot.
 -- ARGV[1] the prefix; ARGV[2] the batch, msgpack:
 --   {expected_applied, expected_epoch, applied, epoch, sources, totals, series, days, cells, sketches,
---    hashes, registers, entries, ids, forget}
+--    hashes, registers, entries, ids, forget, heard}
 -- Returns how many documents times series had no place, or -1 when somebody else moved the state: then nothing was written.
 local K = 64                                    -- hashes of a sketch, as in sketch.py
 local prefix = ARGV[1]
@@ -20,6 +20,16 @@ local function sum(a, b)                        -- of two packed cells; the last
   if #a < #b then a, b = b, a end
   for i = 1, #b do a[i] = a[i] + b[i] end
   return packed(a)
+end
+
+local function added(a, b)                      -- of whole numbers in lists of lists; the shorter list ends with zeros
+  for i = 1, #b do
+    local x, y = a[i], b[i]
+    if x == nil then a[i] = y
+    elseif type(y) == 'table' then a[i] = added(x, y)
+    else a[i] = x + y end
+  end
+  return a
 end
 
 local function lowest(a, b)                     -- the K smallest of two sorted lists without repetition
@@ -108,6 +118,21 @@ end
 for _, e in ipairs(batch.entries) do            -- {bucket_ms, blob…}
   call('RPUSH', prefix .. 'e:' .. e[1], unpack(e, 2))
   call('ZADD', prefix .. 'open', e[1], e[1])
+end
+for _, d in ipairs(batch.heard) do              -- {bucket_ms, most fields, {field, fallback, gain}, …}
+  local key = prefix .. 'd:' .. d[1]
+  local n = call('HLEN', key)
+  for i = 3, #d do
+    local field, gain = d[i][1], d[i][3]
+    local before = call('HGET', key, field)
+    if not before and n >= d[2] then
+      field = d[i][2]
+      before = call('HGET', key, field)
+    end
+    if before then gain = packed(added(unpacked(before), unpacked(gain))) else n = n + 1 end
+    call('HSET', key, field, gain)
+  end
+  call('ZADD', prefix .. 'heard', d[1], d[1])
 end
 for _, i in ipairs(batch.ids) do                -- {"channel:generation", hash…}
   call('SADD', prefix .. 'i:' .. i[1], unpack(i, 2))

@@ -96,9 +96,9 @@ def _cells(
             row = rows[name, block] = [code, gains.series[bucket_ms // DAY_MS, name] + 1, block]
         if gain[0] == 1 and not gain[UNREAD]:
             document = gain[DOCUMENTS][0]
-            raw = alone.get(document) or alone.setdefault(document, _text(packed_cell(gain)))
+            raw = alone.get(document) or alone.setdefault(document, as_text(packed_cell(gain)))
         else:
-            raw = _text(packed_cell(gain))
+            raw = as_text(packed_cell(gain))
         row += (_INDICES[bucket_ms % block_ms // width_ms], raw)
     return rows.values()
 
@@ -133,13 +133,13 @@ def _hashed(texts: list[str]) -> list[int]:
 
 
 def _both(texts: list[int], authors: list[int], documents: list[int]) -> Raw:
-    return _text(
+    return as_text(
         packed(sketch({texts[document] for document in documents} - _NOTHING))
         + packed(sketch({authors[document] for document in documents} - _NOTHING))
     )
 
 
-def _text(raw: bytes) -> Raw:
+def as_text(raw: bytes) -> Raw:
     """`raw` with the header of a msgpack text."""
     n = len(raw)
     return Raw((_SHORT[n] if n < 32 else b"\xda" + n.to_bytes(2, "big")) + raw)

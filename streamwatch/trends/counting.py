@@ -18,6 +18,7 @@ import msgspec
 from streamwatch.config import BUCKET_MS, Settings
 from streamwatch.delivery.fence import NOTHING, Verdict, judge
 from streamwatch.detection.versions import NO_VERSION, code_of
+from streamwatch.drift.stored import DRIFT_BUCKET_MS
 from streamwatch.labelling.chance import doubt, draw_number
 from streamwatch.records import Classified
 from streamwatch.text.clean import text_hash
@@ -77,6 +78,9 @@ class Delta:
     gains: Gains = field(default_factory=Gains)
     entries: dict[int, list[Entry]] = field(default_factory=lambda: defaultdict(list))
     ids: dict[tuple[str, int], list[str]] = field(default_factory=lambda: defaultdict(list))
+    """Hashes of ids, and of texts that the drift monitors heard (`text_key`), by the generation that remembers them."""
+    heard: dict[int, list[Classified]] = field(default_factory=lambda: defaultdict(list))
+    """What the drift monitors hear, by bucket: each text once in a while."""
     totals: Counter[str] = field(default_factory=Counter)
 
 
@@ -123,6 +127,15 @@ def id_generation(admitted: Admitted, horizon_ms: int) -> tuple[str, int]:
     An id is known in its own generation and the one after, so for at least one horizon and at most two of arrival time.
     """
     return admitted.record.source_channel, admitted.arrival_ms // horizon_ms
+
+
+def text_key(record: Classified) -> str:
+    """A text among the ids of its generation.
+
+    The drift monitors hear a text once in a generation and source partition, in the log's order: which copies the classifier
+    has called duplicates depends on what its cache held, and would make other alarms after a restart.
+    """
+    return f"t{record.text_hash}"
 
 
 def count(admission: Admission, known: set[tuple[str, int, str]], settings: Settings, partition: int) -> Delta:
@@ -180,12 +193,23 @@ class _Counting:
             finest += 1
         series = series_of(record)
         self._delta.gains.add(record, series, finest)
-        if read and age_ms <= self._max_age_ms and not record.backfill:
-            self._expect(item, series)
-
-    def _expect(self, item: Admitted, series: tuple[str, ...]) -> None:
-        record = item.record
+        if age_ms > self._max_age_ms or record.backfill:
+            return
         detection_ms = max(record.published_ms, item.arrival_ms - self._lateness_ms)
+        if read:
+            self._expect(item, series, detection_ms)
+        if record.prediction is not None:
+            self._hear(item, detection_ms)
+
+    def _hear(self, item: Admitted, detection_ms: int) -> None:
+        where, key = id_generation(item, self._horizon_ms), text_key(item.record)
+        if (*where, key) not in self._seen:
+            self._seen.add((*where, key))
+            self._delta.ids[where].append(key)
+            self._delta.heard[bucket_start(detection_ms, DRIFT_BUCKET_MS)].append(item.record)
+
+    def _expect(self, item: Admitted, series: tuple[str, ...], detection_ms: int) -> None:
+        record = item.record
         self._delta.entries[bucket_start(detection_ms, BUCKET_MS)].append(
             Entry(
                 record.text_hash,

@@ -9,7 +9,9 @@
     sw:{p3}:days:<level>                sorted set of the days that a level has: what retention deletes
     sw:{p3}:e:<bucket_ms>               list of entries waiting for detection, by detection time
     sw:{p3}:open                        sorted set of <bucket_ms> that hold entries
-    sw:{p3}:i:<channel>:<generation>    set of counted ids
+    sw:{p3}:d:<bucket_ms>               hash   sums for the drift monitors, by detection time (drift/stored.py)
+    sw:{p3}:heard                       sorted set of <bucket_ms> that hold such sums
+    sw:{p3}:i:<channel>:<generation>    set of counted ids, and of texts that the drift monitors heard
     sw:{eval}:…                         the evaluator's own (alerting)
 
 Examples:
@@ -27,10 +29,15 @@ class Keys:
         self.base = f"{prefix}sw:{{p{partition}}}:"
         self.state = f"{self.base}state"
         self.open = f"{self.base}open"
+        self.heard = f"{self.base}heard"
 
     def entries(self, bucket_ms: int) -> str:
         """Entries that wait for the close of a bucket."""
         return f"{self.base}e:{bucket_ms}"
+
+    def sums(self, bucket_ms: int) -> str:
+        """Sums for the drift monitors that wait for the close of a bucket."""
+        return f"{self.base}d:{bucket_ms}"
 
     def window(self, level: Level, block: int, series: str) -> str:
         """Cells of one series in one block."""
@@ -57,5 +64,5 @@ class Keys:
         return f"{self.base}days:{level.code}"
 
     def ids(self, channel: str, generation: int) -> str:
-        """Counted ids of one generation."""
+        """Counted ids, and heard texts, of one generation."""
         return f"{self.base}i:{channel}:{generation}"

@@ -24,7 +24,9 @@ from streamwatch.trends.counting import (
     PartitionState,
     SourceState,
     id_generation,
+    text_key,
 )
+from streamwatch.trends.drifting import packed_sums
 from streamwatch.trends.keys import Keys
 
 log = logging.getLogger(__name__)
@@ -112,6 +114,7 @@ class RedisStore:
             "entries": _chunks((bucket, map(_pack, entries)) for bucket, entries in delta.entries.items()),
             "ids": _chunks((f"{channel}:{generation}", ids) for (channel, generation), ids in delta.ids.items()),
             "forget": _forgotten(before, delta, horizon_ms),
+            "heard": packed_sums(delta.heard),
         } | packed_gains(delta.gains, self._max_series)
         with answering():
             n_refused = await self._apply(keys=[self.keys.state], args=[self.keys.base, _encode_batch(batch)])
@@ -145,6 +148,7 @@ def _questions(items: Sequence[Admitted], horizon_ms: int) -> dict[tuple[str, in
             channel, generation = id_generation(item, horizon_ms)
             for number in (generation, generation - 1):
                 asked.setdefault((channel, number), {})[item.id_key] = None
+            asked[channel, generation][text_key(item.record)] = None
     return asked
 
 

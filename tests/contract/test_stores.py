@@ -12,11 +12,13 @@ from redis.asyncio import Redis
 from streamwatch.alerting.store import AlertStore
 from streamwatch.alerting.transition import Changes
 from streamwatch.config import Settings
+from streamwatch.drift.sums import Sums
 from streamwatch.errors import StaleState, StoreUnavailable
 from streamwatch.inference.unread import unread_prediction
-from streamwatch.records import Classified, Given
+from streamwatch.records import PROJECTION_BYTES, SENTIMENTS, Classified, Given, Label, Prediction, SentimentLabel
 from streamwatch.testing.memory_store import MemoryStore
 from streamwatch.timeline import DAY_MS, HOUR_MS, MINUTE_MS
+from streamwatch.trends import drifting
 from streamwatch.trends.cells import unpacked
 from streamwatch.trends.counting import Delta, PartitionState, SourceState
 from streamwatch.trends.distinct import split
@@ -79,6 +81,9 @@ class InMemory:
     async def cell(self, series: str, bucket_ms: int, level: Level = FINE) -> list[int]:
         return self.store.levels[LEVELS.index(level)].get((series, bucket_ms), [0] * 7)
 
+    async def sums(self) -> dict[int, Sums]:
+        return {bucket_ms: self.store.sums[bucket_ms] for bucket_ms in sorted(self.store.sums)}
+
     async def n_texts(self, series: str, bucket_ms: int, level: Level) -> int:
         return len(self.store.texts[LEVELS.index(level)][series, bucket_ms])
 
@@ -88,6 +93,7 @@ class InRedis:
 
     def __init__(self, client: Redis, prefix: str, max_series: int = UNLIMITED) -> None:
         self.client: Any = client
+        self.prefix = prefix
         self.store = RedisStore(client, prefix, 0, max_series)
 
     async def wipe(self) -> None:
@@ -102,6 +108,9 @@ class InRedis:
         block, index = level.block_and_index(bucket_ms)
         raw = await self.client.hget(self.store.keys.window(level, block, series), index)
         return unpacked(raw) if raw else [0] * 7
+
+    async def sums(self) -> dict[int, Sums]:
+        return dict(await AlertStore(self.client, self.prefix, 1).sums(0, START_MS + DAY_MS))
 
     async def n_texts(self, series: str, bucket_ms: int, level: Level) -> int:
         if level is not MINUTE:
@@ -321,6 +330,108 @@ def test_a_redelivered_unread_document_counts_once(opened: Any) -> None:
     asyncio.run(check())
 
 
+def said(
+    offset: int, *, source: str = "wire", model: str = "m/1", text: str | None = None, **fields: Any
+) -> Classified:
+    """The record of one source offset with a prediction, a different one for each offset."""
+    p = (offset * 7 % 11) / 20
+    probabilities = {"negative": p, "neutral": 0.25, "positive": 0.75 - p}
+    label = max(SENTIMENTS, key=lambda name: probabilities[name])
+    prediction = Prediction(
+        topic=Label(label=("ipo", "macro")[offset % 2], p=0.5 + p / 2),
+        sentiment=SentimentLabel(label=label, p=probabilities[label], probabilities=probabilities),
+        model=model,
+        projection=bytes((offset * 31 + 5 * i) % 256 for i in range(PROJECTION_BYTES)) if offset % 3 else b"",
+    )
+    record = document(offset, text=text, at_ms=START_MS + offset * 9_000)
+    return msgspec.structs.replace(record, given=None, source=source, prediction=prediction, **fields)
+
+
+def test_the_drift_monitors_sums_are_those_of_the_documents_however_the_log_is_cut(opened: Any) -> None:
+    records = [said(n, model=f"m/{n // 12}", source=f"s{n % 3}") for n in range(20)] + [
+        msgspec.structs.replace(said(20), prediction=unread_prediction("m/1"), unread="nothing_left")
+    ]
+    expected: dict[int, Sums] = {}
+    for record in records:
+        expected.setdefault(record.observed_ms // MINUTE_MS * MINUTE_MS, Sums()).add(record)
+
+    async def check(cuts: tuple[int, ...]) -> None:
+        async with opened() as subject:
+            writer = writer_of(subject.store)
+            for start, end in zip((0, *cuts), (*cuts, len(records)), strict=True):
+                await writer.take(numbered(records[start:end], start))
+            assert await subject.sums() == expected
+            await subject.wipe()
+            assert await subject.sums() == {}
+            await writer.reload()
+            await writer.take(numbered(records))
+            assert await subject.sums() == expected
+            await subject.wipe()
+
+    for cuts in ((), (1,), (7, 13), tuple(range(1, 20))):
+        asyncio.run(check(cuts))
+
+
+def test_the_drift_monitors_hear_a_text_once_in_a_generation_whatever_its_outcome(opened: Any) -> None:
+    first, copy = said(0, text="x" * 16), said(1, text="x" * 16, outcome="duplicate")
+    after_ms = 2 * HORIZON_MS
+
+    async def check(cut: bool) -> None:
+        async with opened() as subject:
+            later = msgspec.structs.replace(said(2, text="x" * 16), observed_ms=START_MS + after_ms,
+                                            published_ms=START_MS + after_ms)  # fmt: skip
+            writer = writer_of(subject.store)
+            for offset, record in enumerate((copy, first, later)) if cut else ():
+                await writer.take(
+                    numbered([msgspec.structs.replace(record, source_offset=offset, follows=offset - 1)], offset)
+                )
+            if not cut:
+                records = [msgspec.structs.replace(record, source_offset=offset, follows=offset - 1)
+                           for offset, record in enumerate((copy, first, later))]  # fmt: skip
+                await writer.take(numbered(records))
+            assert {bucket: sums.n for bucket, sums in (await subject.sums()).items()} == {
+                START_MS: 1, START_MS + after_ms: 1
+            }  # fmt: skip
+            await subject.wipe()
+
+    asyncio.run(check(cut=True))
+    asyncio.run(check(cut=False))
+
+
+def test_what_is_not_detected_on_is_not_heard_by_the_drift_monitors(opened: Any) -> None:
+    async def check() -> None:
+        async with opened() as subject:
+            old = msgspec.structs.replace(said(1), published_ms=START_MS - 2 * HOUR_MS)
+            await writer_of(subject.store).take(numbered([said(0, backfill=True), old, said(2)]))
+            assert [sums.n for sums in (await subject.sums()).values()] == [1]
+
+    asyncio.run(check())
+
+
+def test_invented_sources_share_a_stratum_when_a_bucket_is_full(
+    redis_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drifting, "MOST_STRATA", 4)
+    records = [msgspec.structs.replace(said(n, source=f"s{n}"), observed_ms=START_MS, published_ms=START_MS)
+               for n in range(0, 20, 2)]  # fmt: skip
+    records = [msgspec.structs.replace(record, source_offset=n, follows=n - 1) for n, record in enumerate(records)]
+
+    async def check(cuts: tuple[int, ...]) -> Sums:
+        async with Redis.from_url(redis_settings.redis) as client:
+            subject = InRedis(client, redis_settings.prefix)
+            writer = writer_of(subject.store)
+            for start, end in zip((0, *cuts), (*cuts, len(records)), strict=True):
+                await writer.take(numbered(records[start:end], start))
+            [sums] = (await subject.sums()).values()
+            await subject.wipe()
+            return sums
+
+    sums = asyncio.run(check(()))
+    assert sums == asyncio.run(check((1, 3, 4))) == asyncio.run(check(tuple(range(1, 10))))
+    assert set(sums.models["m/1"].strata) == {"ipo\x1fs0", "ipo\x1fs2", "ipo\x1fs4", "ipo\x1f"}
+    assert sums.n == 10 and sum(one.counts[0] for one in sums.models["m/1"].strata.values()) == 10
+
+
 def test_cells_from_before_there_were_unread_ones_are_added_to(redis_settings: Settings) -> None:
     async def check() -> None:
         async with Redis.from_url(redis_settings.redis) as client:
@@ -346,7 +457,7 @@ def test_unread_documents_go_with_their_days(redis_settings: Settings) -> None:
             left = {
                 key.decode().split("}:")[1].split(":")[0] async for key in client.scan_iter(match=f"{store.keys.base}*")
             }
-            assert left == {"state", "i"}  # and no entries: nothing waits for detection
+            assert left == {"state", "i", "d", "heard"}  # and no entries: nothing waits for detection
 
     asyncio.run(check())
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from streamwatch.config import load
+from streamwatch.drift.always_encoded import chosen
 from streamwatch.errors import ModelError, RejectError
 from streamwatch.inference.batcher import Batcher
 from streamwatch.inference.cascade.engine import Answered, CascadeEngine
@@ -30,6 +31,7 @@ from streamwatch.inference.engine import NullEngine, classify
 from streamwatch.inference.opening import SHIPPED, open_engine
 from streamwatch.models.manifest import read_manifest
 from streamwatch.records import Prediction
+from streamwatch.text.clean import text_hash
 
 MOODS = ("negative", "neutral", "positive")
 TOPICS = ("earnings", "markets")
@@ -143,6 +145,15 @@ def test_the_batcher_answers_sure_texts_without_a_batch(first: FirstStage) -> No
         while len(delivered) < len(texts):
             delivered.update(queue.get(timeout=10))
         assert batcher.figures().n_batches == 0
+
+
+def test_a_fiftieth_of_the_texts_goes_through_the_engine_however_sure_it_is(first: FirstStage) -> None:
+    texts = [f"Company {n} profit beats" for n in range(2000)]
+    rows = CascadeEngine(first, NullEngine()).prepare(texts)
+    assert all(said is not None for said in first.answers(texts, "m"))
+    through = [text for text, row in zip(texts, rows, strict=True) if not isinstance(row, Answered)]
+    assert through == [text for text in texts if chosen(text_hash(text))]
+    assert 0.01 < len(through) / len(texts) < 0.03
 
 
 def test_a_bad_text_fails_alone_behind_it(first: FirstStage) -> None:

@@ -1,5 +1,8 @@
 """An engine with a first stage before it: sure answers cost no batch, and everything else goes the usual way.
 
+A fiftieth of all texts goes the usual way whatever the first stage thinks of them: the drift monitors need a fair sample of
+what the encoder sees (`streamwatch.drift.always_encoded`).
+
 Examples:
     >>> from streamwatch.inference.engine import NullEngine
     >>> class Never:
@@ -21,9 +24,12 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from streamwatch.drift.always_encoded import chosen
 from streamwatch.errors import RejectError
+from streamwatch.inference.cascade.mark import with_first_stage
 from streamwatch.inference.engine import Answer, Engine, classify
 from streamwatch.records import Prediction
+from streamwatch.text.clean import text_hash
 
 
 class Answers(Protocol):
@@ -62,7 +68,7 @@ class CascadeEngine:
     def __init__(self, first: Answers, engine: Engine) -> None:
         self._first = first
         self._engine: Any = engine
-        self.model = f"{engine.model}/cascade-{first.version}"
+        self.model = with_first_stage(engine.model, first.version)
         for name in KEPT:
             if hasattr(engine, name):
                 setattr(self, name, getattr(engine, name))
@@ -70,7 +76,10 @@ class CascadeEngine:
     def prepare(self, texts: Sequence[str]) -> list[Any]:
         """The row of each text: an answer, or the engine's own row for those that the first stage is not sure of."""
         said = zip(self._answers(texts), texts, strict=True)
-        rows: list[Any] = [prediction and Answered(prediction, text) for prediction, text in said]
+        rows: list[Any] = [
+            Answered(prediction, text) if prediction and not chosen(text_hash(text)) else None
+            for prediction, text in said
+        ]
         unsure = [i for i, row in enumerate(rows) if row is None]
         for i, row in zip(unsure, self._engine.prepare([texts[i] for i in unsure]), strict=True):
             rows[i] = row
