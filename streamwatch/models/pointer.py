@@ -30,13 +30,22 @@ HISTORY_FILE = "history.jsonl"
 LOCK_FILE = ".lock"
 
 
+Gate = Literal["", "passed", "failed", "missing"]
+"""What the gate said of a model when it was promoted; empty for the shipped one and where a model came back."""
+
+
 class Pointer(msgspec.Struct, frozen=True):
-    """Which model serves, since when, how it came to that, and what served before, the newest last."""
+    """Which model serves, since when, how it came to that, and what served before, the newest last.
+
+    `forced` is the reason that somebody gave for promoting it past a gate that failed or is missing.
+    """
 
     model: str
     promoted_at: str
     action: Literal["promote", "roll_back"] = "promote"
     previous: tuple[str, ...] = ()
+    gate: Gate = ""
+    forced: str = ""
 
 
 def read_current(registry: Path) -> Pointer | None:
@@ -54,7 +63,15 @@ def replace(registry: Path, new: Pointer) -> None:
     """Replace the pointer in one step, then write it into the history. Call it while the lock is held.
 
     The history is what people read; the pointer is what counts. A crash between the two is made good at the next change.
+    Raises `ConfigError` when nothing can be written: then what served before serves on.
     """
+    try:
+        _replace(registry, new)
+    except OSError as error:
+        raise ConfigError(f"{registry}: cannot be written ({error.strerror}): make room, and do it again") from error
+
+
+def _replace(registry: Path, new: Pointer) -> None:
     old, history = read_current(registry), read_history(registry)
     if old and old not in history[-1:]:
         _append(registry / HISTORY_FILE, old)

@@ -2,11 +2,14 @@
 
     registry/
     ├── models/1f0c…/      a whole model: manifest, weights, a base of its own; named by what is in its files
+    ├── gates/1f0c…/       what the gate said of it (`streamwatch.models.gated`)
     ├── current.json       the pointer: replaced in one step, so that a reader sees the old one or the new one
     └── history.jsonl      every pointer that there was, oldest first
 
-A model is added once and never changed. `promote` moves the pointer, `roll_back` moves it to what served before, as often
-as there is something before: rolling back twice goes back two steps, never forward to the model that was bad.
+A model is added once and never changed. `promote` moves the pointer to one that passed the gate against what serves;
+past a gate that failed or is missing it wants a reason, which stays in the history. The shipped model needs none: it is what
+everything falls back to. `roll_back` moves the pointer to what served before, as often as there is something before:
+rolling back twice goes back two steps, never forward to the model that was bad.
 
 Examples:
     >>> import tempfile
@@ -14,7 +17,7 @@ Examples:
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     registry = Path(folder)
     ...     model = add(registry, SHIPPED)
-    ...     _ = promote(registry, model, "2026-01-05T08:00:00Z")
+    ...     _ = promote(registry, model, "2026-01-05T08:00:00Z", force="the first of ours")
     ...     before = read_pointer(registry).name == model
     ...     back = roll_back(registry, "2026-01-05T09:00:00Z")
     ...     before, back.model, read_pointer(registry)
@@ -30,6 +33,7 @@ import msgspec
 
 from streamwatch.errors import ConfigError, ModelError
 from streamwatch.models.base import FILES, check_base
+from streamwatch.models.gated import LET_THROUGH, verdict
 from streamwatch.models.manifest import Manifest, checked_adapter, file_sha256, inside, read_manifest
 from streamwatch.models.pointer import Pointer, locked, read_current, replace, sync
 
@@ -69,10 +73,16 @@ def add(registry: Path, folder: Path) -> str:
     return name
 
 
-def promote(registry: Path, model: str, now: str) -> Pointer:
-    """Let `model` serve from now on, its files checked first. Gives the new pointer. Raises `ModelError`.
+def promote(registry: Path, model: str, now: str, *, force: str = "") -> Pointer:
+    """Let `model` serve from now on, its files checked first. Gives the new pointer.
 
     `now` is written as it is given. A model that serves already is left in its place.
+
+    Args:
+        force: the reason to promote it past a gate that failed or is missing; needless for the shipped model.
+
+    Raises:
+        ModelError: its files are not what they were, or the gate did not let it through.
     """
     if model != SHIPPED_NAME:
         checked(registry, model)
@@ -81,19 +91,26 @@ def promote(registry: Path, model: str, now: str) -> Pointer:
         serving = old.model if old else SHIPPED_NAME
         if serving == model:
             return old or Pointer(model, now)
+        said = verdict(registry, model, serving) if model != SHIPPED_NAME else LET_THROUGH
+        if said.gate in ("failed", "missing") and not force.strip():
+            raise ModelError(f'{model} is not promoted: {said.why}; --force "REASON" promotes it all the same')
         before = (*(old.previous if old else ()), serving)[-MAX_STEPS_BACK:]
-        new = Pointer(model, now, "promote", before)
+        new = Pointer(model, now, "promote", before, said.gate, force.strip() if said.why else "")
         replace(registry, new)
         return new
 
 
 def roll_back(registry: Path, now: str) -> Pointer:
-    """Let the model serve again that served before. Raises `ConfigError` when there is none, `ModelError` when it is bad."""
+    """Let the model serve again that served before; one that was removed since is passed over.
+
+    Raises `ConfigError` when there is none, `ModelError` when it is bad.
+    """
     with locked(registry):
         old = read_current(registry)
-        if old is None or not old.previous:
+        left = [name for name in (old.previous if old else ()) if _is_there(registry, name)]
+        if not left:
             raise ConfigError(f"{registry}: nothing served before this model, so there is nothing to roll back to")
-        *before, model = old.previous
+        *before, model = left
         if model != SHIPPED_NAME:
             checked(registry, model)
         new = Pointer(model, now, "roll_back", tuple(before))
@@ -187,6 +204,10 @@ def _rename(new: Path, target: Path) -> None:
         if not target.is_dir():
             raise
     sync(target.parent)
+
+
+def _is_there(registry: Path, model: str) -> bool:
+    return model == SHIPPED_NAME or (registry / "models" / model).is_dir()
 
 
 def _folder(registry: Path, model: str) -> Path:

@@ -35,7 +35,7 @@ def until(what: Callable[[], bool], worker: Worker) -> None:
 def registry(tmp_path: Path) -> tuple[Path, str, str]:
     """A registry with two models, the first of them promoted."""
     first, second = two_models(SHIPPED, tmp_path)
-    promote(tmp_path / "registry", first, NOW)
+    promote(tmp_path / "registry", first, NOW, force="a test")
     return tmp_path / "registry", first, second
 
 
@@ -69,7 +69,7 @@ def test_a_worker_exchanges_its_model_and_keeps_it_where_the_next_is_bad(
 
     try:
         until(lambda: note() is not None, worker)
-        before = desk.live(PER_SECOND, SECONDS, half_way=lambda: promote(folder, second, NOW))
+        before = desk.live(PER_SECOND, SECONDS, half_way=lambda: promote(folder, second, NOW, force="a test"))
         until(lambda: says(lambda found: found.n_swapped == 1), worker)
         after = desk.live(PER_SECOND, SECONDS)
         with locked(folder):

@@ -17,9 +17,15 @@ from streamwatch.inference import describe_model, open_engine
 from streamwatch.inference.opening import SHIPPED
 from streamwatch.models.manifest import read_manifest
 from streamwatch.models.pointer import HISTORY_FILE, POINTER_FILE, Pointer, read_current, read_history
-from streamwatch.models.registry import add, checked, listing, promote, read_pointer, roll_back
+from streamwatch.models.registry import add, checked, listing, read_pointer, roll_back
+from streamwatch.models.registry import promote as gated_promote
 
 NOW, LATER = "2026-01-05T08:00:00Z", "2026-01-05T09:00:00Z"
+
+
+def promote(registry: Path, model: str, now: str) -> Pointer:
+    """Promote without a gate: `tests/unit/test_gating_registry.py` is about gates."""
+    return gated_promote(registry, model, now, force="a test")
 
 
 @pytest.fixture
@@ -168,7 +174,7 @@ def test_processes_that_promote_at_once_leave_a_whole_pointer_and_a_whole_histor
     names = [add(registry, model), add(registry, other)]
     code = (
         "import sys; from pathlib import Path; from streamwatch.models.registry import promote\n"
-        "for i in range(20): promote(Path(sys.argv[1]), sys.argv[2 + i % 2], f'{sys.argv[4]} {i}')"
+        "for i in range(20): promote(Path(sys.argv[1]), sys.argv[2 + i % 2], f'{sys.argv[4]} {i}', force='a test')"
     )
     writers = [subprocess.Popen([sys.executable, "-c", code, str(registry), *names, f"writer {n}"]) for n in range(2)]
     while any(writer.poll() is None for writer in writers):
@@ -201,7 +207,7 @@ def run(*arguments: str, registry: Path | None = None) -> str:
 
 def test_the_commands_take_a_model_through_its_life(registry: Path, model: Path) -> None:
     name = run("add", str(model), registry=registry).strip()
-    assert run("promote", name[:4], registry=registry).startswith(f"{name} serves since ")
+    assert run("promote", name[:4], "--force", "a test", registry=registry).startswith(f"{name} serves since ")
     assert f"* {name} tiny+" in run("list", registry=registry)
     assert f'"model":"{name}","current":true' in run("list", "--json", registry=registry)
     assert '"max_tokens":32' in run("show", "current", "--json", registry=registry)
@@ -214,7 +220,7 @@ def test_a_model_that_cannot_be_opened_is_never_promoted(registry: Path, model: 
     edit_manifest(model, "heads.1.labels", ["one", "two", "unclear"])
     name = run("add", str(model), registry=registry).strip()
     with pytest.raises(ModelError, match="does not fit its manifest"):
-        run("promote", name, registry=registry)
+        run("promote", name, "--force", "a test", registry=registry)
     assert read_current(registry) is None
     with pytest.raises(ModelError, match="1 of 1 models cannot serve"):
         run("check", "--open", registry=registry)
