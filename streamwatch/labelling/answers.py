@@ -36,6 +36,10 @@ SEPARATOR = "\x1f"
 """Between id and labeller: the unit separator of ASCII, which no name holds."""
 NONE_OF_THESE = "none_of_these"
 PARTS = ("topic", "sentiment", "reading")
+REPEATED = (
+    "id", "text", "published_at", "source", "author_hash", "prediction", "drawn_as", "inclusion_probability", "p_uniform",
+)  # fmt: skip
+"""The fields of a sample that an answer repeats."""
 
 
 def key_of(answer: Answer) -> str:
@@ -129,6 +133,11 @@ class Answers:
         """Count one record."""
         self._newest.setdefault(answer.id, {})[answer.labeller] = answer
 
+    def forget(self, key: str) -> None:
+        """Forget all that a labeller said of a document, by the key of their records."""
+        document_id, _, labeller = key.partition(SEPARATOR)
+        self._newest.get(document_id, {}).pop(labeller, None)
+
     def newest(self, document_id: str, labeller: str) -> Answer | None:
         """The newest record of a document and a labeller, an undone one too."""
         return self._newest.get(document_id, {}).get(labeller)
@@ -156,14 +165,18 @@ class Answers:
 
 
 def read_labels(settings: Settings) -> Answers:
-    """All that the channel `labels` holds now. A record that is none of ours is said and left out.
+    """All that the channel `labels` holds now. A record that is none of ours is said and left out; one
+    without a value forgets its key.
 
     Raises `ConfigError` where there is no channel, `BrokerUnavailable`.
     """
-    from streamwatch.commands.channel_log import values
+    from streamwatch.commands.channel_log import records
 
     answers = Answers()
-    for value in values(settings, "labels", from_start=True, follow=False):
+    for key, value in records(settings, "labels", from_start=True, follow=False):
+        if not value:
+            answers.forget((key or b"").decode(errors="replace"))
+            continue
         try:
             answers.apply(decode(value, Answer))
         except RejectError as error:

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from streamwatch.labelling.answers import REPEATED
 from streamwatch.records import Answer, DriftSample, Label, Prediction, SentimentLabel
 from streamwatch.timeline import from_ms
 
@@ -19,10 +20,6 @@ PREDICTION = Prediction(
     ),
     model="example",
 )
-REPEATED = (
-    "id", "text", "published_at", "source", "author_hash", "prediction", "drawn_as", "inclusion_probability", "p_uniform",
-)  # fmt: skip
-"""The fields of a sample that an answer repeats."""
 
 
 def sample(document_id: str, **fields: Any) -> DriftSample:
