@@ -123,6 +123,10 @@ class Settings(BaseSettings):
     max_firing_s: Annotated[int, Field(ge=60)] = Field(86_400, description="An episode that fires longer is resolved as a new level")
     rules: str = Field("", description="The rules file (docs/rules.md); empty: one rule made of these settings, on every series")
 
+    # -- drift
+    drift_run_length: Annotated[float, Field(ge=0)] = Field(50_000.0, description="Documents to a false drift alarm of a model version, at least; several times what a day brings for a quiet desk. Each tenfold costs some documents of delay; 0: no drift monitors")
+    drift_reference_documents: Annotated[int, Field(ge=100)] = Field(2000, description="Documents of a model version that the drift monitors learn from before they test anything, and again after an alarm")
+
     # -- labelling queue
     labelling_per_hour: Annotated[float, Field(ge=0)] = Field(20.0, description="Documents that an hour of event time may bring into the labelling queue; 0: none")
     labelling_uniform_share: Annotated[float, Field(gt=0, le=1)] = Field(0.25, description="Part of these that is drawn with the same probability for all, whatever the model says: what estimates and the gate rest on")
