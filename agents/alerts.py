@@ -18,6 +18,7 @@ from streamwatch.agents.evidence import EvidenceReader
 from streamwatch.agents.kafka import client_options
 from streamwatch.agents.offsets import GroupOffsets
 from streamwatch.agents.progress import SourceProgress
+from streamwatch.agents.promotions import PromotionsKeeper
 from streamwatch.agents.rules import RulesKeeper
 from streamwatch.agents.sender import KafkaSender
 from streamwatch.alerting.adoption import Published, orphans
@@ -68,6 +69,7 @@ class AlertService:
         self._drawer = Drawer(context.settings, self._evidence)
         self._decisions = DecisionLog(context, offsets, sender)
         self._rules = RulesKeeper(context, self._decisions)
+        self._promotions = PromotionsKeeper(self._decisions)
         self._published: dict[str, Alert] = {}
         self._stalls = Stalls(context.settings.stalled_after_s * 1000)
         self._last_forget = self._last_stall = time.monotonic()
@@ -149,7 +151,9 @@ class AlertService:
         self._stalls.know(self._published.values())
         state = await self._store.load()
         await self._drawer.load(self._store)
-        self._evaluator = Evaluator(self._settings, rules, state, Published.of(self._published.values()))
+        self._evaluator = Evaluator(
+            self._settings, rules, state, Published.of(self._published.values()), self._promotions.versions
+        )
         return self._evaluator
 
     # -- one step
@@ -162,6 +166,7 @@ class AlertService:
         if len(few) < len(buckets):
             buckets, until_ms = few, few[-1] + BUCKET_MS
         entries = await self._store.entries(buckets)
+        await self._promotions.meet(evaluator, entries)
         transitions = evaluator.advance(until_ms, entries)
         alerts = await self._evidence.completed([t for t in transitions if self._is_new(t)])
         samples = await self._drawer.draw(evaluator.take_counted())

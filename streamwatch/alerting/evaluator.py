@@ -1,8 +1,8 @@
 """The evaluator: a deterministic function from the sequence of closed 10 s buckets to alerts.
 
-Nothing else goes in but the rules, each with the bucket that it holds from: not the wall clock, not how buckets were
-grouped into calls, not the partition or the order of the entries. So a replay at any speed, a crash and a reload anywhere,
-and the offline backtest give the same alerts.
+Nothing else goes in but the rules, each with the bucket that it holds from, and the model versions, each told before its
+first document: not the wall clock, not how buckets were grouped into calls, not the partition or the order of the entries. So
+a replay at any speed, a crash and a reload anywhere, and the offline backtest give the same alerts.
 
 Examples:
     >>> evaluator = Evaluator(Settings())
@@ -39,6 +39,7 @@ from streamwatch.alerting.watch import Event
 from streamwatch.config import Settings
 from streamwatch.detection.peers import Peers
 from streamwatch.detection.settings import DetectionConfig
+from streamwatch.detection.versions import NO_VERSION, Versions
 from streamwatch.errors import StaleState
 from streamwatch.rules.history import RuleHistory
 from streamwatch.rules.rule_set import KINDS, RuleSet, default_rules
@@ -47,7 +48,7 @@ from streamwatch.trends.entry import Entry
 
 log = logging.getLogger(__name__)
 
-VERSION = 2
+VERSION = 3
 """Of the state's layout. A state of another version is refused, and rebuilt from `classified`."""
 TICK_MS = MINUTE_MS
 """How often a series in an episode is asked whether it fires now, or is calm."""
@@ -60,7 +61,7 @@ SPECIFIC = ("ticker:", "entity:", "topic:", "source:")
 
 class Header(msgspec.Struct, array_like=True):
     """`closed_until_ms` is −1 before the first call; `full` once the cap on series was reached; `peers` as of the last hour's
-    end.
+    end, in the units of `peers_version`; `met` are the model versions whose documents came, the newest last.
     """
 
     version: int = VERSION
@@ -69,6 +70,8 @@ class Header(msgspec.Struct, array_like=True):
     roster: Roster = msgspec.field(default_factory=Roster)
     incidents: list[Incident] = []
     peers: Peers = Peers()
+    peers_version: int = NO_VERSION
+    met: list[int] = []
 
 
 class Evaluator:
@@ -79,6 +82,7 @@ class Evaluator:
         rules: which rules hold when; those of the settings where there are none.
         state: what the store kept, None for the first start.
         published: what the alert channel holds, so that an evaluator that lost its state goes on with what was told.
+        versions: the model versions that were promoted. More may be told later, each before its first document is given.
     """
 
     def __init__(
@@ -87,11 +91,13 @@ class Evaluator:
         rules: RuleHistory | None = None,
         state: EvaluatorState | None = None,
         published: Published | None = None,
+        versions: Versions | None = None,
     ) -> None:
         self.config = DetectionConfig.of(settings)
         self._cap = settings.max_series
         self._default = default_rules(settings)
         self._history = rules or RuleHistory()
+        self._versions = versions or Versions()
         kept = state or EvaluatorState()
         self._header = _read_header(kept.header)
         self._rules = self._rules_at(max(self.closed_until_ms, 0))
@@ -137,6 +143,15 @@ class Evaluator:
     def n_turned_away(self) -> int:
         """Names that had no room in the last hour."""
         return self._header.roster.n_turned_away
+
+    @property
+    def met(self) -> tuple[int, ...]:
+        """The model versions whose documents came, as far as they were met, the newest last."""
+        return tuple(self._header.met)
+
+    def meet(self, versions: Iterable[int]) -> None:
+        """Remember that documents of these versions come: what is to be told of them was told."""
+        self._header.met += [version for version in versions if version not in self._header.met]
 
     @property
     def open_alerts(self) -> set[str]:
@@ -324,10 +339,13 @@ class Evaluator:
         """Under the cap the series with most documents stay."""
         for name in self._header.roster.close_hour(self._room, self._series.keys(), self._busy):
             self._drop(name)
-        levels = [one.share.state.baseline.level for name, one in sorted(self._series.items()) if _is_peer(one)]
+        whole = self._series.get("all")
+        version = whole.units.newest if whole is not None else NO_VERSION
+        levels = [one.level_for(version) for name, one in sorted(self._series.items()) if _is_peer(one)]
         self._header.peers = Peers.of(levels)
+        self._header.peers_version = version
         for one in self._series.values():
-            one.lean_on(self._header.peers.null)
+            one.lean_on(self._header.peers.null, version)
 
     def _forget_silent(self, day_ms: int) -> None:
         """At midnight, series that were silent for long make room."""
@@ -349,8 +367,8 @@ class Evaluator:
         return self._new_series(name, state)
 
     def _new_series(self, name: str, state: SeriesState | None = None) -> Series:
-        one = Series(name, self.config, self._rules, state)
-        one.lean_on(self._header.peers.null)
+        one = Series(name, self.config, self._rules, self._versions, state)
+        one.lean_on(self._header.peers.null, self._header.peers_version)
         return one
 
 

@@ -1,6 +1,12 @@
-"""One series under watch: its two tests, its witnesses, a sample of its past, and the episodes that it is in."""
+"""One series under watch: its two tests, its witnesses, a sample of its past, and the episodes that it is in.
 
-from collections.abc import Iterator, Sequence
+Its tests remember what is usual in the units of one model version (`units`). When documents of another come, the tests
+are told which and how many, and after some hundred of them all is rewritten in the new one's units; evidence and episodes
+stay. See `detection.units`.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -11,7 +17,10 @@ from streamwatch.alerting.watch import Event, Watch
 from streamwatch.alerting.witnesses import Witnesses
 from streamwatch.detection.reading import Reading
 from streamwatch.detection.settings import DetectionConfig
-from streamwatch.detection.share import ShareDetector, ShareState
+from streamwatch.detection.share import NOBODY, ShareDetector, ShareState
+from streamwatch.detection.shift import Shift
+from streamwatch.detection.units import Units
+from streamwatch.detection.versions import NO_VERSION, Versions
 from streamwatch.detection.volume import VolumeDetector, VolumeState
 from streamwatch.records import AlertKind
 from streamwatch.rules.rule_set import RuleSet
@@ -27,6 +36,7 @@ class DetectorState(msgspec.Struct, array_like=True):
     volume: VolumeState
     last_ms: int
     n_heard: int
+    units: Units = msgspec.field(default_factory=Units)
 
 
 class EvidenceState(msgspec.Struct, array_like=True):
@@ -45,16 +55,26 @@ class SeriesState(msgspec.Struct, array_like=True):
 
 
 class Series:
-    """Counts the voices of one series, bucket by bucket."""
+    """Counts the voices of one series, bucket by bucket. `versions` says how one model version translates into another."""
 
-    def __init__(self, name: str, config: DetectionConfig, rules: RuleSet, state: SeriesState | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        config: DetectionConfig,
+        rules: RuleSet,
+        versions: Versions,
+        state: SeriesState | None = None,
+    ) -> None:
         self.name = name
+        self.units = state.detectors.units if state else Units()
+        self._versions = versions
         self.witnesses = state.evidence.witnesses if state else Witnesses()
         self.past = state.evidence.past if state else Past()
         self.last_ms = state.detectors.last_ms if state else 0
         self.n_heard = state.detectors.n_heard if state else 0
         self._config = config
         self._cold_null: float | None = None
+        self._cold_version = NO_VERSION
         self._govern(
             rules,
             state.detectors.share if state else None,
@@ -65,7 +85,7 @@ class Series:
     @property
     def state(self) -> SeriesState:
         """What to keep."""
-        detectors = DetectorState(self.share.state, self.volume.state, self.last_ms, self.n_heard)
+        detectors = DetectorState(self.share.state, self.volume.state, self.last_ms, self.n_heard, self.units)
         episodes = {watch.detector.kind: watch.episode for watch in self.watches if watch.episode is not None}
         return SeriesState(detectors, EvidenceState(self.witnesses, self.past, episodes))
 
@@ -96,9 +116,9 @@ class Series:
         episodes: dict[AlertKind, Episode],
     ) -> None:
         of_share, of_volume = (rules.rule_for(self.name, kind) for kind in ("negative_share", "negative_volume"))
-        self.share = ShareDetector(self._config.under(of_share), share)
-        self.share.lean_on(self._cold_null)
-        self.volume = VolumeDetector(self._config.under(of_volume), volume)
+        self.share = ShareDetector(self._config.under(of_share), share, self._shift_to)
+        self._lean()
+        self.volume = VolumeDetector(self._config.under(of_volume), volume, self._shift_to)
         self.watches = (
             Watch(self.name, self.share, of_share, self.witnesses, episodes.get("negative_share")),
             Watch(self.name, self.volume, of_volume, self.witnesses, episodes.get("negative_volume")),
@@ -117,21 +137,66 @@ class Series:
         """
         return self.name.startswith("source:") and self.n_heard == all_.n_heard
 
-    def lean_on(self, cold_null: float | None) -> None:
-        """From now on this is the share that its peers allow a new series."""
-        self._cold_null = cold_null
-        self.share.lean_on(cold_null)
+    def lean_on(self, cold_null: float | None, version: int) -> None:
+        """From now on this is the share that its peers allow a new series, in the units of that version."""
+        self._cold_null, self._cold_version = cold_null, version
+        self._lean()
+
+    def level_for(self, version: int) -> float:
+        """The usual share as that version would say it."""
+        level = self.share.state.baseline.level
+        return level if version == self.units.version else self._between(self.units.version, version).share(level)
 
     def count(self, start_ms: int, heard: Sequence[Voice]) -> None:
         """Count the voices of the bucket at `start_ms`."""
-        n_other = sum(not voice.negative for voice in heard)
-        n_negative = sum(self._hear(voice, start_ms) for voice in heard if voice.negative)
+        counted = [voice for voice in heard if not voice.negative or self._hear(voice, start_ms)]
         for voice in heard:
             self.past.add(voice, start_ms)
         self.last_ms = start_ms
         self.n_heard += len(heard)
+        n_negative, guests = sum(voice.negative for voice in counted), self._receive(counted)
         for watch in self.watches:
-            watch.detector.update(start_ms, n_other + n_negative, n_negative)
+            watch.detector.update(start_ms, len(counted), n_negative, guests)
+
+    # -- versions
+
+    def _receive(self, counted: Sequence[Voice]) -> Mapping[int, int]:
+        """The documents of each version but that of the units, which may be another one after them."""
+        own = self.units.version
+        if all(voice.model == own for voice in counted):
+            return NOBODY
+        counts = Counter(voice.model for voice in counted)
+        what = self.units.receive(counts)
+        if own == NO_VERSION:
+            self._lean()
+        elif what == "arrived":
+            for watch in self.watches:
+                watch.detector.loosen(self._shift_to(self.units.guest))
+        elif what == "takes_over":
+            self._take_over()
+        return {version: n for version, n in sorted(counts.items()) if version not in (self.units.version, NO_VERSION)}
+
+    def _take_over(self) -> None:
+        """From now on all is in the units of the version that came."""
+        old, new = self.units.version, self.units.guest
+        shift = self._shift_to(new)
+        self.units.take_over()
+        for watch in self.watches:
+            watch.detector.translate(shift, old, new)
+        self._lean()
+
+    def _lean(self) -> None:
+        """Say what peers allow, in our own units."""
+        null, ours = self._cold_null, self.units.version
+        if null is not None and self._cold_version != ours:
+            null = self._between(self._cold_version, ours).share(null)
+        self.share.lean_on(null)
+
+    def _shift_to(self, version: int) -> Shift:
+        return self._between(self.units.version, version)
+
+    def _between(self, old: int, new: int) -> Shift:
+        return self._versions.between(self.name, old, new)
 
     def _hear(self, voice: Voice, start_ms: int) -> bool:
         """Whether a negative voice counts: where one mouth may not fire alone, it is not counted again and again."""
@@ -156,7 +221,5 @@ class Series:
         reading = watch.detector.reading()
         if watch.detector is self.share:
             return reading
-        usual, at_ms = self.share.state.baseline, self.last_ms
-        return msgspec.structs.replace(
-            reading, p0=usual.p(at_ms), p0_low=usual.lower(at_ms), p0_high=usual.upper(at_ms)
-        )
+        p0, low, high = self.share.usual(self.last_ms)
+        return msgspec.structs.replace(reading, p0=p0, p0_low=low, p0_high=high)

@@ -9,6 +9,9 @@ moments, `Σ[(k − np)² − npq] / pq·Σn(n − 1)`, with a prior worth `PRIO
 look binomial must not make the detector believe in coins. What is not known yet of the hour's offset, which counts as more
 overdispersion. And the variance inflation of neighbouring buckets.
 
+The level is a share that one model version calls negative; documents of another are judged by it through the `Shift` between
+the two (`translate` rewrites it, `loosen` makes it less sure by the shift's error).
+
 References: M. West, J. Harrison, "Bayesian forecasting and dynamic models" (1997), discounting; J. C. Kleinman,
 "Proportions with extraneous variance", JASA 68 (1973), the moments of ρ.
 
@@ -27,6 +30,7 @@ import msgspec
 
 from streamwatch.detection import beta_binomial
 from streamwatch.detection.log_odds import logistic, logit
+from streamwatch.detection.shift import SAME, Shift
 from streamwatch.detection.variance_inflation import VarianceInflation
 from streamwatch.detection.week_profile import WeekProfile
 from streamwatch.timeline import DAY_MS, HOUR_MS
@@ -42,6 +46,8 @@ BOUND_SD = 1.645
 """One-sided 95 %."""
 LEAST_SHARE = 0.002
 """The level stays inside (0, 1) by this much, so that its log-odds exist."""
+LEAST_LOOSE = 20.0
+"""However wide the error of a shift, so many documents of what was learnt stay: a series that was warm stays warm."""
 
 
 class RunningHour(msgspec.Struct, array_like=True):
@@ -77,7 +83,7 @@ class ShareBaseline(msgspec.Struct, array_like=True):
     @property
     def level(self) -> float:
         """The expected negative share of an average hour."""
-        return min(1 - LEAST_SHARE, max(LEAST_SHARE, (self.k + 0.5) / (self.n + 1.0)))
+        return _inside((self.k + 0.5) / (self.n + 1.0))
 
     @property
     def rho(self) -> float:
@@ -88,33 +94,37 @@ class ShareBaseline(msgspec.Struct, array_like=True):
     def _rho_by_moments(self) -> float:
         return (PRIOR_RHO * PRIOR_PAIRS + self.excess) / (PRIOR_PAIRS + self.pairs)
 
-    def p(self, at_ms: int) -> float:
-        """The expected negative share of the hour that holds `at_ms`."""
-        return logistic(logit(self.level) + self.profile.offset(at_ms // HOUR_MS))
+    def p(self, at_ms: int, shift: Shift = SAME) -> float:
+        """The expected negative share of the hour that holds `at_ms`, for a version that says `shift` more."""
+        return logistic(logit(self.level) + self.profile.offset(at_ms // HOUR_MS) + shift.log_odds)
 
     def rho_at(self, at_ms: int) -> float:
         """ρ, with what is not known of this hour's offset: its variance in log-odds is one of pq times that in ρ."""
         p = self.p(at_ms)
         return _within_limits(self._rho_by_moments + p * (1 - p) * self.profile.variance(at_ms // HOUR_MS))
 
-    def upper(self, at_ms: int) -> float:
+    def upper(self, at_ms: int, shift: Shift = SAME) -> float:
         """The upper bound of the share of that hour."""
-        return self._bound(at_ms, BOUND_SD)
+        return self._bound(at_ms, BOUND_SD, shift)
 
-    def lower(self, at_ms: int) -> float:
+    def lower(self, at_ms: int, shift: Shift = SAME) -> float:
         """The lower bound of the share of that hour."""
-        return self._bound(at_ms, -BOUND_SD)
+        return self._bound(at_ms, -BOUND_SD, shift)
 
-    def hold(self, n: int, k: int, at_ms: int, bucket_ms: int) -> None:
-        """Note a closed bucket; the shape of the week and the inflation learn it at once, winsorised."""
-        p, rho = self.p(at_ms), self.rho
+    def hold(self, n: int, k: int, at_ms: int, bucket_ms: int, expected: float | None = None) -> None:
+        """Note a closed bucket; the shape of the week and the inflation learn it at once, winsorised.
+
+        `expected` is its usual share where documents of other versions are in it.
+        """
+        rho = self.rho
+        p = self.p(at_ms) if expected is None else expected
         sd = beta_binomial.sd(n, p, rho)
         k_kept = min(float(k), n * p + WINSOR_SD * sd + 1.0)
         spread = p * (1 - p)
         self.held_excess += (k_kept - n * p) ** 2 / spread - n
         self.held_pairs += n * (n - 1)
         self.held_n += n
-        self.held_k += n * self.level + (k_kept - n * p)
+        self.held_k += n * self.level + (k_kept - n * p) * (1.0 if expected is None else self._spread(at_ms) / spread)
         self.inflation.add((k - n * p) / sd, at_ms, bucket_ms)
         self._learn_hour(k_kept - n * p, n * spread, sd * sd, at_ms // HOUR_MS)
 
@@ -135,6 +145,27 @@ class ShareBaseline(msgspec.Struct, array_like=True):
         """Begin anew from the documents of an episode that became the new level; ρ and the week's shape are kept."""
         self.n, self.k, self.at_ms = n, k, at_ms
 
+    def translate(self, shift: Shift) -> None:
+        """From now on it is in the units of a version that says `shift` more; what is held goes with it."""
+        before = self.level
+        after = _inside(shift.share(before))
+        held = (self.held_k - self.held_n * before) * after * (1 - after) / (before * (1 - before))
+        self.k = max(0.0, after * (self.n + 1.0) - 0.5)
+        self.held_k = self.held_n * after + held
+
+    def loosen(self, error: float) -> None:
+        """Be less sure of the level, by the variance `error`² of its log-odds; ρ and the week's shape stay as known.
+
+        As if fewer documents had been seen: so what comes now weighs more, and the bound narrows as it comes.
+        """
+        if self.n <= LEAST_LOOSE or not error:
+            return
+        known, level, rho = self._level_error() ** 2, self.level, self._rho_by_moments
+        n = max(LEAST_LOOSE, (self.n + 1.0) * known / (known + error * error) - 1.0)
+        self.pairs *= (n + 1.0) / (self.n + 1.0)
+        self.excess = rho * (PRIOR_PAIRS + self.pairs) - PRIOR_RHO * PRIOR_PAIRS
+        self.n, self.k = n, max(0.0, level * (n + 1.0) - 0.5)
+
     def _learn_hour(self, residual: float, binomial: float, variance: float, hour: int) -> None:
         """Add a bucket to the running hour; when another begins, the profile learns the one before."""
         running = self.running
@@ -147,10 +178,17 @@ class ShareBaseline(msgspec.Struct, array_like=True):
         running.binomial += binomial
         running.variance += variance
 
-    def _bound(self, at_ms: int, sds: float) -> float:
-        """On the scale of log-odds, where the normal approximation stays inside (0, 1)."""
-        offset = self.profile.offset(at_ms // HOUR_MS)
-        return logistic(logit(self.level) + offset + sds * self._level_error())
+    def _bound(self, at_ms: int, sds: float, shift: Shift) -> float:
+        """On the scale of log-odds, where the normal approximation stays inside (0, 1).
+
+        The level was made as unsure as the shift when its first document came; the bound is never narrower than that.
+        """
+        offset = self.profile.offset(at_ms // HOUR_MS) + shift.log_odds
+        return logistic(logit(self.level) + offset + sds * max(self._level_error(), shift.log_odds_se))
+
+    def _spread(self, at_ms: int) -> float:
+        p = self.p(at_ms)
+        return p * (1 - p)
 
     def _level_error(self) -> float:
         """Standard error of the level's log-odds."""
@@ -166,6 +204,10 @@ class ShareBaseline(msgspec.Struct, array_like=True):
             self.pairs *= kept
             self.excess *= kept
         self.at_ms = at_ms
+
+
+def _inside(share: float) -> float:
+    return min(1 - LEAST_SHARE, max(LEAST_SHARE, share))
 
 
 def _within_limits(rho: float) -> float:

@@ -5,6 +5,8 @@ It composes what is usual (`UsualVolume`), how far the count stands above it (`S
 The open bucket may be tested at any moment against the mean of the whole bucket: the score can only grow until it closes, so
 looking early adds no false alarm.
 
+A bucket whose documents were read by another model version than that of the level brings `times` as much as is usual.
+
 Examples:
     >>> from streamwatch.timeline import HOUR_MS
     >>> score = VolumeScore(HOUR_MS, weeks_allowed=1.0)
@@ -78,34 +80,35 @@ class VolumeScore:
         """What the bucket at `start_ms` usually brings."""
         return self.usual.expected(start_ms, self.scales.psi(1))
 
-    def z(self, start_ms: int, count: float) -> float:
+    def z(self, start_ms: int, count: float, times: float = 1.0) -> float:
         """How far `count` stands above that, in standard deviations; the smaller of the scales."""
         unknown = self.usual.shape(start_ms, self.scales.psi(1)).variance
-        return self.scales.z(count, self.expected(start_ms), unknown, self.usual.lift if self._follows else 1.0)
+        expected = self.expected(start_ms) * times
+        return self.scales.z(count, expected, unknown, self.usual.lift if self._follows else 1.0)
 
-    def evidence(self, start_ms: int, count: float) -> float:
+    def evidence(self, start_ms: int, count: float, times: float = 1.0) -> float:
         """log of the weeks in which chance brings such a bucket once; before a day has passed, it is only a guess."""
-        return self.tail.evidence(self.z(start_ms, count))
+        return self.tail.evidence(self.z(start_ms, count, times))
 
-    def close(self, start_ms: int, count: float) -> None:
+    def close(self, start_ms: int, count: float, times: float = 1.0) -> None:
         """The bucket ended with `count`: everything learns from it."""
         psi = self.scales.psi(1)
-        expected, unknown = self.expected(start_ms), self.usual.shape(start_ms, psi).variance
+        expected, unknown = self.expected(start_ms) * times, self.usual.shape(start_ms, psi).variance
         self.tail.earn(self._width_ms, self.weeks_allowed)
         if self.knows_its_level:
             young = self.usual.age_days < YOUNG_DAYS
-            self.tail.learn(start_ms, self.z(start_ms, count), young)
+            self.tail.learn(start_ms, self.z(start_ms, count, times), young)
             self.scales.learn(count, expected, unknown)
         else:
             self.scales.pass_by(count, expected)
-        self.usual.learn(start_ms, count, psi)
+        self.usual.learn(start_ms, count / times, psi)
 
-    def close_frozen(self, start_ms: int, count: float) -> None:
+    def close_frozen(self, start_ms: int, count: float, times: float = 1.0) -> None:
         """The bucket ended in an incident: only the tail learns that such scores come."""
         self.tail.earn(self._width_ms, self.weeks_allowed)
         if self.knows_its_level:
-            self.tail.learn(start_ms, self.z(start_ms, count), self.usual.age_days < YOUNG_DAYS)
-        self.scales.pass_by(count, self.expected(start_ms))
+            self.tail.learn(start_ms, self.z(start_ms, count, times), self.usual.age_days < YOUNG_DAYS)
+        self.scales.pass_by(count, self.expected(start_ms) * times)
 
     def recover(self, start_ms: int, n_buckets: int) -> None:
         """An incident of so many frozen buckets is over: the level learns what winsorising leaves of it."""
@@ -118,6 +121,14 @@ class VolumeScore:
     def interrupt(self) -> None:
         """Nothing is known of the time before the next bucket."""
         self.scales.interrupt()
+
+    def loosen(self, error: float) -> None:
+        """Be less sure of the level: see `UsualVolume.loosen`."""
+        self.usual.loosen(error, self.scales.psi(1))
+
+    def translate(self, times: float) -> None:
+        """The level is told in other units; scores, and the counts beside their means, are what they were."""
+        self.usual.rescale(times)
 
     def new_level(self, times: float) -> None:
         """What came lately is usual now."""

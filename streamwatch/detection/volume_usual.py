@@ -47,6 +47,8 @@ HOUR_KEPT, DAY_KEPT = 0.5 ** (1 / 7), 0.5 ** (1 / 5)
 KERNEL = ((-2, 1 / 9), (-1, 2 / 9), (0, 3 / 9), (1, 2 / 9), (2, 1 / 9))
 HIGHEST_DAY = 3.0
 N_HOURS, N_DAYS = 24, 7
+LEAST_LOOSE_DAYS = 1.0
+"""However wide the error of a shift, the level stays the mean of a day at least: hours differ for no reason."""
 
 
 class UsualState(msgspec.Struct, array_like=True):
@@ -154,6 +156,16 @@ class UsualVolume:
         self.state.count *= times
         self.state.recent_count = self.state.count / max(self.state.exposure, 1e-9) * self.state.recent_exposure
         self._factors = None
+
+    def loosen(self, error: float, psi: float) -> None:
+        """Be less sure of the level, by the variance `error`² of its logarithm: what comes now weighs more."""
+        state, least = self.state, LEAST_LOOSE_DAYS * self._a_day
+        if not error or state.exposure <= least:
+            return
+        known = (1 / max(self.level, LEAST) + psi) / state.exposure
+        kept = max(known / (known + error * error), least / state.exposure)
+        state.count *= kept
+        state.exposure *= kept
 
     def _factors_of(self, start_ms: int, psi: float) -> tuple[Factor, Factor]:
         hour = start_ms // HOUR_MS

@@ -7,8 +7,9 @@ what one document adds to both sides goes out, so that 2,000 of them say much of
 changed sides is added to it, since "none of these 40 changed" does not mean that none ever will.
 
 A series with few documents says little of itself: each is shrunk to the pool, an empirical Bayes estimate with the
-variance between series by moments (DerSimonian and Laird). A series that was not seen takes the pool, and the variance
-between series into its error. `all` and the sources are sums of the others: they are measured and make no pool.
+variance between series by moments (DerSimonian and Laird, with a prior: of three topics that look alike nobody knows that
+all do). A series that was not seen takes the pool, and the variance between series into its error. `all` and the sources
+are sums of the others: they are measured and make no pool.
 
 Documents must be a uniform sample of the stream, or carry `weights` (1 / inclusion probability).
 
@@ -45,6 +46,8 @@ LEAST_OF_SERIES = 20
 """Of a series with a line of its own; with fewer the pool says it all."""
 HALF = 0.5
 """Added to every count, and (of a document) to what changed sides: Jeffreys' prior."""
+PRIOR_BETWEEN, PRIOR_SERIES = 0.1**2, 3.0
+"""Variance between series before there is evidence, and its weight in series."""
 SUMS = ("all", "source:")
 """Series that hold others whole: measured, and no part of the pool."""
 
@@ -153,9 +156,10 @@ def _pool(estimates: Estimates, pooled: NDArray[np.bool_]) -> tuple[Estimates, f
     w = 1 / known
     mean = float(w @ value / w.sum())
     spare = w.sum() - (w @ w) / w.sum()
-    between = (
-        max(0.0, float((w @ (value - mean) ** 2 - (len(value) - 1)) / spare)) if len(value) > 1 else float(known[0])
-    )
+    seen = PRIOR_BETWEEN
+    if len(value) > 1:
+        seen = max(0.0, float((w @ (value - mean) ** 2 - (len(value) - 1)) / spare))
+    between = (PRIOR_SERIES * PRIOR_BETWEEN + len(value) * seen) / (PRIOR_SERIES + len(value))
     w = 1 / (known + between)
     return Estimates(np.array([w @ value / w.sum()]), np.array([1 / w.sum()])), between
 

@@ -1,0 +1,48 @@
+"""Telling the detectors of a promotion, before the pointer moves."""
+
+import time
+from pathlib import Path
+
+import msgspec
+
+from streamwatch.codec import decode, encode
+from streamwatch.commands.decision_log import publish, read_decisions, user
+from streamwatch.config import Settings
+from streamwatch.errors import ConfigError, RejectError
+from streamwatch.records import Promotion
+from streamwatch.timeline import from_ms
+
+SHIFT_FILE = "shift.json"
+"""What the gate measured, as the record that is published when the candidate is promoted. It is evidence about a model and no
+part of it, so it lies beside its gate report and never in its folder: there it would change the model's id."""
+
+
+def write_shift(folder: Path, told: Promotion) -> Path:
+    """Keep what the gate measured until the candidate is promoted."""
+    path = folder / SHIFT_FILE
+    path.write_bytes(msgspec.json.format(encode(told), indent=2) + b"\n")
+    return path
+
+
+def read_shift(folder: Path) -> Promotion | None:
+    """What the gate measured; None where there is no such file. Raises `ConfigError` for one that cannot be read."""
+    path = folder / SHIFT_FILE
+    if not path.exists():
+        return None
+    try:
+        return decode(path.read_bytes(), Promotion)
+    except (RejectError, OSError) as error:
+        raise ConfigError(f"{path} cannot be read ({error}): run the gate again") from error
+
+
+def tell(settings: Settings, told: Promotion) -> bool:
+    """Write the promotion into `decisions`; False, and nothing written, where its version was told of before.
+
+    To be called before the pointer moves. Documents were judged by what was told first, so that stays. Raises
+    `ConfigError` where there is no channel, `BrokerUnavailable`: then the version counts as unmeasured when it comes.
+    """
+    if read_decisions(settings).versions.knows(told.version):
+        return False
+    now_ms = time.time_ns() // 1_000_000
+    publish(settings, msgspec.structs.replace(told, made_by=user(), made_at=from_ms(now_ms)))
+    return True
