@@ -83,7 +83,8 @@ def layout(settings: Settings) -> tuple[Channel, ...]:
     """All channels as the settings want them.
 
     `classified` has the partitions of the sources, because each document stays in its partition number. `alerts` and
-    `decisions` have one, because their order matters as a whole, and are compacted: the last state of each key stays.
+    `decisions` have one, because their order matters as a whole, and are compacted: the last state of each key stays. So are
+    `labels` and `drift`, so that what is forgotten leaves the disk too.
     """
     n = settings.partitions
     large = {"max.message.bytes": str(MAX_RECORD_BYTES)}
@@ -93,9 +94,9 @@ def layout(settings: Settings) -> tuple[Channel, ...]:
         _channel(settings, "classified", n, _days(settings.classified_retention_days)),
         _channel(settings, "dead-letter", 1, _days(settings.dead_letter_retention_days)),
         _channel(settings, "alerts", 1, compacted),
-        _channel(settings, "drift", 1, _days(DRIFT_RETENTION_DAYS)),
+        _channel(settings, "drift", 1, _days(DRIFT_RETENTION_DAYS) | {"cleanup.policy": "compact,delete"}),
         _channel(settings, "decisions", 1, compacted),
-        _channel(settings, "labels", 1, {"retention.ms": "-1"}),
+        _channel(settings, "labels", 1, compacted | {"retention.ms": "-1"}),
     )
 
 

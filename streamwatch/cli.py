@@ -27,6 +27,7 @@ COMMANDS: dict[str, str] = {
     "retrain": "streamwatch.commands.retrain:retrain",
     "forget": "streamwatch.commands.forget:forget",
     "models": "streamwatch.commands.models:models",
+    "labels": "streamwatch.commands.labels:labels",
     "evaluate": "streamwatch.commands.evaluate:evaluate",
     "doctor": "streamwatch.commands.doctor:doctor",
     "settings": "streamwatch.commands.settings:settings",
