@@ -30,8 +30,9 @@ MAX_RECORDS = 2000
 """Records of one read: one script call of 20 ms, of 90 where each document stands alone in its buckets; larger ones save nothing
 more (`tests/benchmarks/windows.py`)."""
 POLL_MS = 250
-GATHER_S = 0.03
-"""Pause between reads: records of `classified` come some at a time, and a script call is cheap for many of them."""
+GATHER_S = 0.1
+"""Pause after a read that found less than it may take. Records of `classified` come some at a time, and what a partition of a
+read costs beside its records, two calls of Redis, is as much as ten of them. The evaluator looks no more often either."""
 CHECK_S = 2.0
 """How often an idle partition is compared with Redis: a wiped store heals without new traffic."""
 RETENTION_S = 60.0
@@ -121,7 +122,7 @@ class TrendWriter(ConsumerRebalanceListener):
                     await self._take(tp, records)
                 if batches:
                     self._context.applied.set()
-                    await asyncio.sleep(GATHER_S)
+                    await asyncio.sleep(0 if sum(map(len, batches.values())) >= MAX_RECORDS else GATHER_S)
                 if time.monotonic() - last_check > CHECK_S:
                     last_check = time.monotonic()
                     await self._look_after()

@@ -7,6 +7,7 @@ acknowledged first. Nothing here knows Faust: it is driven by an agent, and by t
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, TypeVar
@@ -38,12 +39,12 @@ log = logging.getLogger(__name__)
 EMIT_RECORDS = 1000
 """Records of one emission: a produce request of half a megabyte, acknowledged in some milliseconds."""
 GATHER_S = 0.003
-GATHER_BUSY_S = 0.03
+"""Pause before what is finished is sent, when nothing was sent for a wave: what a batch of the engine answers leaves together."""
+WAVE_S = 0.03
+"""Under traffic all partitions send at the same moments, so far apart: a wave costs one produce request, what the broker and
+the trend writer do for it, and some 0.5 ms for each partition in it, as much as five to ten documents, however few they are."""
 IN_FLIGHT_BYTES = 64 * 1024 * 1024
 """Of the records in flight: sixteen kilobytes for each of the usual 4096, so that only news in full or worse reaches it."""
-BUSY_IN_FLIGHT = 64
-"""Pause before a finished prefix is sent, short while little is in flight: a produce request costs as much as thirty
-documents, and without a pause a backlog would leave one by one."""
 RETRY_S = (0.1, 0.2, 0.5, 1.0, 2.0)
 """Waits before a produce is tried again; the last one repeats until the broker is back or the run ends."""
 
@@ -81,6 +82,17 @@ class Run:
         self.wake.set()
 
 
+def pause_s(now_s: float, sent_s: float) -> float:
+    """How long a finished prefix waits for more, when some partition last sent at `sent_s`.
+
+    >>> pause_s(now_s=70.0, sent_s=60.0)
+    0.003
+    >>> round(pause_s(now_s=70.01, sent_s=70.0), 6)          # 70.02 is a multiple of a wave
+    0.01
+    """
+    return GATHER_S if now_s - sent_s > WAVE_S else WAVE_S - now_s % WAVE_S
+
+
 class Pipeline:
     """The classify agent's engine room.
 
@@ -101,6 +113,7 @@ class Pipeline:
         self._tasks: set[asyncio.Task[None]] = set()
         self._room = asyncio.Event()
         self._room.set()
+        self._sent_s = -WAVE_S
         self.n_in_flight = 0
         self.n_bytes = 0
 
@@ -178,9 +191,11 @@ class Pipeline:
     async def _emit_for_ever(self, run: Run) -> None:
         while True:
             await run.wake.wait()
-            await asyncio.sleep(GATHER_BUSY_S if run.n_in_flight > BUSY_IN_FLIGHT else GATHER_S)
+            await asyncio.sleep(pause_s(time.monotonic(), self._sent_s))
             run.wake.clear()
             released = run.ledger.release()
+            if released:
+                self._sent_s = time.monotonic()
             for start in range(0, len(released), EMIT_RECORDS):
                 await self._emit(run, released[start : start + EMIT_RECORDS])
 
