@@ -1,9 +1,10 @@
 """A running worker with servers of its own, documents sent to it, and what it made of them by Kafka's timestamps."""
 
+import os
 import random
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +15,7 @@ from streamwatch import broker, channels
 from streamwatch.bench.cores import Cores, pin
 from streamwatch.bench.cpu import cpu_seconds, resident_mb
 from streamwatch.bench.documents import different, document
+from streamwatch.bench.memory import EVERY_S, Sample
 from streamwatch.bench.records import ends_of, records_of, summary
 from streamwatch.codec import decode
 from streamwatch.config import Settings, load
@@ -24,8 +26,6 @@ from streamwatch.errors import FatalError
 from streamwatch.records import Classified
 
 LIMIT_S = 300.0
-FIRST_BATCHES_MS = 2000
-"""Of a backlog, left out of its rate: batches are still small, and the first kernels are chosen."""
 Starts = dict[TopicPartition, int]
 
 
@@ -40,7 +40,7 @@ def running_desk(texts: list[str], cores: Cores | None, **chosen: Any) -> Iterat
         worker = stack.enter_context(Worker(settings, Path(folder) / "worker.log"))
         assert worker.process is not None
         pin(worker.process.pid, cores)
-        desk = Desk(settings, worker, different(texts))
+        desk = Desk(settings, worker, different(texts), [server.pid for server in servers])
         stack.callback(desk.close)
         yield desk
 
@@ -63,10 +63,21 @@ class Lived(NamedTuple):
 
 
 class Desk:
-    """A running worker, what it was sent, and what it made of it."""
+    """A running worker, what it was sent, and what it made of it.
 
-    def __init__(self, settings: Settings, worker: Worker, texts: Iterator[str]) -> None:
+    Args:
+        servers: process ids of broker and Redis, whose CPU time is shown beside the worker's: where they or the bench are
+            short of it, the worker's figures are theirs.
+
+    Attributes:
+        memory: the worker's, while documents came live.
+    """
+
+    def __init__(self, settings: Settings, worker: Worker, texts: Iterator[str], servers: Sequence[int] = ()) -> None:
         self._settings, self._worker, self._texts = settings, worker, texts
+        self._others = [os.getpid(), *servers]
+        self._began_s = time.monotonic()
+        self.memory: list[Sample] = []
         self._meter = Meter(settings)
         self._producer: KafkaProducer = broker.producer(settings, linger_ms=0)
         self._name = channels.channel(settings, "social")
@@ -79,28 +90,27 @@ class Desk:
         self._meter.close()
 
     def backlog(self, n: int) -> float:
-        """Documents a second over `n` that come at once, after the first batches."""
-        starts = ends_of(self._settings, "social", "classified")
+        """Documents a second over `n` that come at once, from the first one sent to the last one counted in the windows."""
+        began = time.monotonic()
         for _ in range(n):
             self._send()
         self._until_done()
-        stamps = sorted(record.timestamp for record in records_of(self._settings, "classified", starts))
-        later = [stamp for stamp in stamps if stamp > stamps[0] + FIRST_BATCHES_MS]
-        first = stamps[len(stamps) - len(later) - 1]
-        return len(later) * 1000 / (stamps[-1] - first) if later else n * 1000 / max(stamps[-1] - stamps[0], 1)
+        return n / (time.monotonic() - began)
 
     def live(
         self, per_second: float, seconds: float, even: bool = False, half_way: Callable[[], None] | None = None
     ) -> Lived:
         """Documents that come at `per_second`, at random times or `even` ones; `half_way` is called in the middle.
 
-        Figures: latencies, how long the last document took, cores used, memory.
+        Figures: latencies, how long the last document took, cores used by the worker and by all others, memory.
         """
-        starts, cpu, began = ends_of(self._settings, "social", "classified"), self._cpu_s(), time.monotonic()
+        starts, began = ends_of(self._settings, "social", "classified"), time.monotonic()
+        cpu, others = self._cpu_s(), self._others_cpu_s()
         n, at = 0, 0.0
         while at < seconds:
             time.sleep(max(0.0, began + at - time.monotonic()))
             self._send()
+            self._look_at_memory()
             n, at = n + 1, at + (1 / per_second if even else self._random.expovariate(per_second))
             if half_way is not None and at > seconds / 2:
                 half_way()
@@ -108,14 +118,17 @@ class Desk:
         sent_s = time.monotonic() - began
         self._until_done()
         took_s = time.monotonic() - began
+        used = {
+            "cores": (self._cpu_s() - cpu) / took_s,
+            "others_cores": (self._others_cpu_s() - others) / took_s,
+            "rss_mb": self.rss_mb(),
+        }
         answers = self._answers(starts)
         figures = summary([answer.latency_s for answer in answers]) | {
             "documents_per_second": n / sent_s,
             "done_after_s": took_s - sent_s,
-            "cores": (self._cpu_s() - cpu) / took_s,
-            "rss_mb": self.rss_mb(),
         }
-        return Lived(figures, n, answers)
+        return Lived(figures | used, n, answers)
 
     def rss_mb(self) -> float:
         """Memory of the worker."""
@@ -128,6 +141,14 @@ class Desk:
 
     def _cpu_s(self) -> float:
         return cpu_seconds(self._pid)
+
+    def _others_cpu_s(self) -> float:
+        return sum(map(cpu_seconds, self._others))
+
+    def _look_at_memory(self) -> None:
+        seconds = time.monotonic() - self._began_s
+        if not self.memory or seconds >= self.memory[-1].seconds + EVERY_S:
+            self.memory.append(Sample(seconds, self._n_sent, self.rss_mb()))
 
     def _send(self) -> None:
         self._n_sent += 1

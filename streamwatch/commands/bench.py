@@ -62,21 +62,35 @@ def pipeline(file: Path | None, columns: tuple[str, ...], as_json: bool, **plan:
 @click.option(
     "--shares", default="", metavar="0.2,0.5,…", help="Instead: at these shares of the highest rate, and in a burst."
 )
+@click.option(
+    "--highest",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    help="With --shares: the highest rate, so that it is not searched.",
+)
 @JSON
 def latency(
-    file: Path | None, columns: tuple[str, ...], model: str, seconds: float, rate: float, shares: str, as_json: bool
+    file: Path | None,
+    columns: tuple[str, ...],
+    model: str,
+    seconds: float,
+    rate: float,
+    shares: str,
+    highest: float,
+    as_json: bool,
 ) -> None:
     """Arrival to classified record, and from the document that closes a bucket to its alert.
 
-    With --shares the highest rate is measured first, over a backlog; then documents come at each share of it for --seconds,
-    and at twice the highest rate for 30 s. The worker has a core to itself; its memory is shown before and after.
+    With --shares the highest rate that the worker keeps up with is searched first, in some two minutes; then documents come
+    at each share of it for --seconds, and at twice the highest rate for 30 s. The worker has a core to itself; its
+    memory is shown as a series, with its slope at the shares.
     """
     texts = texts_of(file, parse_columns(columns))
     if shares:
         from streamwatch.bench.shares import Load
         from streamwatch.bench.shares import bench as run_shares
 
-        _print(run_shares(texts, Load(_numbers(shares), seconds, model=model), _say), as_json)
+        _print(run_shares(texts, Load(_numbers(shares), seconds, highest=highest, model=model), _say), as_json)
     else:
         from streamwatch.bench.latency import bench as run
 
