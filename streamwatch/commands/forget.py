@@ -41,8 +41,8 @@ def forget(
 
     What this cannot do, time does: `classified`, the source channels and `dead-letter` hold the text until their retention
     ends; the records of `labels` are replaced, and leave the broker's disk when the channel is compacted
-    (cleanup.policy=compact). A model that learned from a document is not changed: retrain without it. Files that were
-    exported are yours to delete.
+    (cleanup.policy=compact). An alert that is still open shows what it rests on: forget again when it is resolved. A
+    model that learned from a document is not changed: retrain without it. Files that were exported are yours to delete.
 
     \b
     Examples:
@@ -78,7 +78,7 @@ def _forget(settings: Settings, folder: Path, wanted: Any, by: str, bars: Bars, 
     from streamwatch.retraining.replay import change_replay, without
 
     note(folder, *listed(wanted, now_ms(), by))
-    writes, n_waiting = ([], 0) if offline else _writes(settings, wanted, bars)
+    writes, left = ([], {}) if offline else _writes(settings, wanted, bars)
     note(folder, *listed(wanted, now_ms(), by))  # the documents of writers are known by now
     before = {"n": 0}
 
@@ -91,11 +91,11 @@ def _forget(settings: Settings, folder: Path, wanted: Any, by: str, bars: Bars, 
     _send(settings, writes, bars)
     counts = {name: sum(one.channel == name for one in writes) for name in ("drift", "alerts")}
     labels = sum(one.channel == "labels" and one.value is None for one in writes)
-    return {"replay": before["n"], "labels": labels, **counts, "until_retention": n_waiting}
+    return {"replay": before["n"], "labels": labels, **counts, **left}
 
 
-def _writes(settings: Settings, wanted: Any, bars: Bars) -> tuple[list[Any], int]:
-    """What is to be written, and how many records of `classified` wait for their retention."""
+def _writes(settings: Settings, wanted: Any, bars: Bars) -> tuple[list[Any], dict[str, int]]:
+    """What is to be written, and what is left: records of `classified` until their retention, alerts until resolved."""
     from streamwatch.labelling.answers import read_labels
     from streamwatch.labelling.samples import read_samples
     from streamwatch.retraining.forgetting import find_ids, of_alerts, of_drift, of_labels
@@ -108,7 +108,8 @@ def _writes(settings: Settings, wanted: Any, bars: Bars) -> tuple[list[Any], int
     samples = list(read_samples(settings))
     wanted_now = [*of_labels(wanted, answers, from_ms(now_ms())), *of_drift(wanted, samples)]
     bars.watch("forget", 2, 4, "reading `alerts`")
-    return [*wanted_now, *of_alerts(wanted, newest_alerts(settings).values())], n_waiting
+    of_resolved, n_open = of_alerts(wanted, newest_alerts(settings).values())
+    return [*wanted_now, *of_resolved], {"until_retention": n_waiting, "open_alerts": n_open}
 
 
 def _send(settings: Settings, writes: list[Any], bars: Bars) -> None:

@@ -5,13 +5,14 @@ A log cannot be edited, only written to. So a document is forgotten by records t
     labels   an answer that is undone, without text, and then a record without a value: no reader sees the answer from the
              first on; a broker that compacts the channel removes the text itself
     drift    a record without a value: the queue shows the document no more
-    alerts   the alert's newest revision again, without the document: the channel is compacted, so the older one goes
+    alerts   a new revision of a resolved alert, without the document: the channel is compacted, so the older one goes
 
 `classified` and the source channels keep the text until their retention ends, and nothing learns it from there: the list of what
 was forgotten (`streamwatch.retraining.forgotten`) is asked by every retraining.
 
 Examples:
     >>> from streamwatch.labelling.examples import answer
+    >>> from streamwatch.timeline import from_ms
     >>> said = [answer("a", "ann"), answer("b", "ann")]
     >>> [(one.channel, one.key, bool(one.value)) for one in of_labels(Wanted(ids={"a"}), said, from_ms(0))]
     [('labels', b'a\\x1fann', True), ('labels', b'a\\x1fann', False)]
@@ -28,11 +29,9 @@ from streamwatch.records import Alert, Answer, Classified, DriftSample
 from streamwatch.retraining.forgotten import Forgotten
 from streamwatch.retraining.known import id_hash
 from streamwatch.text.clean import text_hash
-from streamwatch.timeline import format_rfc3339, from_ms
+from streamwatch.timeline import format_rfc3339
 
 HASH_DIGITS = 16
-
-__all__ = ["Wanted", "Write", "author_hash", "from_ms", "listed", "of_alerts", "of_drift", "of_labels"]
 
 
 class Wanted(msgspec.Struct):
@@ -89,16 +88,25 @@ def of_drift(wanted: Wanted, samples: Iterable[DriftSample]) -> list[Write]:
     return [Write("drift", name.encode(), None) for name in ids]
 
 
-def of_alerts(wanted: Wanted, alerts: Iterable[Alert]) -> list[Write]:
-    """Alerts that show a wanted document, without it. Their numbers stay: they count, and name nobody."""
-    made = []
+def of_alerts(wanted: Wanted, alerts: Iterable[Alert]) -> tuple[list[Write], int]:
+    """Resolved alerts that show a wanted document, without it, and how many open ones show one.
+
+    Their numbers stay: they count, and name nobody. An open alert is its evaluator's, whose next revision this one would
+    hide.
+    """
+    made, n_open = [], 0
     for alert in alerts:
         shown = alert.evidence.documents
         kept = tuple(one for one in shown if not wanted.has(one.id))
-        if len(kept) < len(shown):
-            evidence = msgspec.structs.replace(alert.evidence, documents=kept)
-            made.append(Write("alerts", alert.id.encode(), encode(msgspec.structs.replace(alert, evidence=evidence))))
-    return made
+        if len(kept) == len(shown):
+            continue
+        if alert.state != "resolved":
+            n_open += 1
+            continue
+        evidence = msgspec.structs.replace(alert.evidence, documents=kept)
+        without = msgspec.structs.replace(alert, revision=alert.revision + 1, evidence=evidence)
+        made.append(Write("alerts", alert.id.encode(), encode(without)))
+    return made, n_open
 
 
 def find_ids(wanted: Wanted, classified: Iterable[Classified]) -> int:

@@ -6,6 +6,7 @@ what is on it.
 
 Examples:
     >>> import tempfile
+    >>> from streamwatch.retraining.known import id_hash
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     note(Path(folder), Forgotten("document", id_hash("a"), "2026-01-05T08:00:00Z", "ana"))
     ...     gone = is_forgotten(Path(folder))
@@ -22,11 +23,8 @@ import msgspec
 
 from streamwatch.errors import ConfigError
 from streamwatch.models.pointer import locked
-from streamwatch.retraining.known import id_hash
 
 FORGOTTEN_FILE = "forgotten.jsonl"
-
-__all__ = ["Forgotten", "id_hash", "is_forgotten", "note", "read_forgotten"]
 
 
 class Forgotten(msgspec.Struct, frozen=True):

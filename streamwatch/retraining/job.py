@@ -36,15 +36,15 @@ from streamwatch.learning.request import Request
 from streamwatch.learning.teachers import Teacher, heads_say, heard_before
 from streamwatch.models.adapter import load_network, read_adapter
 from streamwatch.models.base import BASE
-from streamwatch.models.manifest import MANIFEST_FILE, Manifest
+from streamwatch.models.manifest import MANIFEST_FILE, HeadEntry, Manifest
 from streamwatch.models.network import Network
 from streamwatch.models.tokens import TokenReader
 from streamwatch.records import Classified
 from streamwatch.retraining.company import Company
-from streamwatch.retraining.doubtful import doubtful, weighed
+from streamwatch.retraining.doubtful import Doubtful, doubtful, weighed
 from streamwatch.retraining.elastic import Springs, fisher
 from streamwatch.retraining.forgotten import is_forgotten
-from streamwatch.retraining.fresh import Fresh, fresh
+from streamwatch.retraining.fresh import fresh
 from streamwatch.retraining.inputs import (
     WORK,
     Inputs,
@@ -62,6 +62,7 @@ from streamwatch.retraining.replay import change_replay, read_replay, remembered
 from streamwatch.retraining.request import Retraining, check, command_line, plan_for
 from streamwatch.retraining.shared_trainer import SharedTrainer
 from streamwatch.retraining.stream import draw
+from streamwatch.text.clean import model_text
 
 REVIEW = "review"
 """The folder of lists for people. They name documents by id, so they do not go into the registry with the model."""
@@ -147,14 +148,15 @@ class Run:
     def _led(self, work: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
         return self.company.led(work, work)
 
-    def _heads(self) -> list:  # type: ignore[type-arg]
+    def _heads(self) -> list[HeadEntry]:
         return list(self.incumbent.heads)
 
     # -- gather
 
     def _gather(self, asked: str) -> Inputs:
         request, is_gone = self.request, is_forgotten(self.request.replay)
-        found = self._fresh()
+        said = list(self.sources.answers())
+        found = fresh(said, {head.name: head.labels for head in self.incumbent.heads}, request.since)
         found = msgspec.structs.replace(found, texts=not_gone(found.texts, is_gone))
         doubts = self._doubtful(found.texts)
         found = msgspec.structs.replace(found, texts=weighed(found.texts, doubts, request.doubtful))
@@ -162,17 +164,12 @@ class Run:
         replay = [t for t in self._replay() if t.id not in ids]
         self.watch("gather", 1, 3, f"{len(found.texts)} answered documents, {len(replay)} replayed")
         n = n_to_draw(request.past, len(replay))
-        stream = draw(self.sources.stream(), n) if n else []
+        stream = _unanswered(draw(self.sources.stream(), n), said) if n else []
         self.watch("gather", 2, 3, f"{len(stream)} documents of the stream")
         since = request.since.isoformat() if request.since else ""
         inputs = gathered(asked, found, not_gone([*replay, *stream], is_gone), request.past, since)
         self.watch("gather", 3, 3, f"{len(inputs.train)} to learn from")
         return msgspec.structs.replace(inputs, doubtful=doubts)
-
-    def _fresh(self) -> Fresh:
-        return fresh(
-            self.sources.answers(), {head.name: head.labels for head in self.incumbent.heads}, self.request.since
-        )
 
     def _replay(self) -> list[KnownText]:
         if self.request.replay is None:
@@ -180,7 +177,7 @@ class Run:
         store = read_replay(self.request.replay)
         return [text for text in store.texts.values() if text.published_ms >= self.since_ms]
 
-    def _doubtful(self, texts: list[KnownText]) -> list:  # type: ignore[type-arg]
+    def _doubtful(self, texts: list[KnownText]) -> list[Doubtful]:
         """Doubtful labels; none where nobody looks for them."""
         if self.request.doubtful == "off" or not texts:
             return []
@@ -308,6 +305,12 @@ def summary(inputs: Inputs, spent: Spent | None) -> dict[str, object]:
         "sides": n_of, "learned": origins, "classes": inputs.classes, "n_left_out": len(inputs.left_out),
         "n_doubtful": len(inputs.doubtful), "answered_until": inputs.answered_until, "private": spent,
     }  # fmt: skip
+
+
+def _unanswered(stream: list[KnownText], said: Iterable[Labelled]) -> list[KnownText]:
+    """The stream's documents of which nobody ever spoke: those that the gate holds out must not come in by this door."""
+    spoken_of = {model_text(one.sample.text) for one in said}
+    return [text for text in stream if text.read not in spoken_of]
 
 
 def _by_origin(inputs: Inputs) -> tuple[list[str], list[str]]:

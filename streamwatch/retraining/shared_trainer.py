@@ -14,7 +14,7 @@ from streamwatch.retraining.company import Company
 from streamwatch.retraining.elastic import Springs
 
 PARTS = 4
-"""Of a batch: so many processes can share the work. Parts of eight texts cost one process little (docs/retraining.md)."""
+"""Of a batch: so many processes can share the work, and parts of eight texts still fill a core's vector units."""
 
 
 class SharedTrainer(Trainer):

@@ -195,9 +195,9 @@ def test_the_queue_and_alerts_show_a_forgotten_document_no_more() -> None:
         at=from_ms(0), window_s=60, n=9, k=5, share=0.5, p0=0.1, p0_low=0.1, p0_high=0.2, k_expected=1.0, lift=5.0, score=9.0,
         threshold=1.0, evidence=Evidence(documents=tuple(shown)),
     )  # fmt: skip
-    (write,) = of_alerts(wanted, [alert])
+    (write,), n_open = of_alerts(wanted, [alert, msgspec.structs.replace(alert, id="y", state="firing")])
     left = decode(write.value or b"", Alert)
-    assert [one.id for one in left.evidence.documents] == ["b"] and (left.revision, left.k) == (3, 5)
+    assert [one.id for one in left.evidence.documents] == ["b"] and (left.revision, left.k, n_open) == (4, 5, 1)
 
 
 # -- what is due
