@@ -5,10 +5,12 @@ changes the heads by more than ε and δ allow. The promise is for documents: on
 the heads' weights; temperatures and metrics are of documents that were held out, and are not covered.
 
 The noise comes from the system's randomness and never from the seed, which stands in the manifest: whoever knows the noise can
-take it off again. So a private run cannot be repeated bit by bit.
+take it off again. So a private run cannot be repeated bit by bit. The generator is torch's own, seeded by the system; it is no
+cryptographic one.
 """
 
 import secrets
+import warnings
 from collections.abc import Callable
 from math import ceil
 from typing import Any
@@ -81,6 +83,17 @@ def train_heads(
 
     Raises `ConfigError` without opacus, and when the budget is too small for any noise.
     """
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore"
+        )  # opacus warns of what is decided here: the generator, and the accountant's grid
+        return _trained(network, lesson, pooled, plan, budget, progress)
+
+
+def _trained(
+    network: Network, lesson: Lesson, pooled: Tensor, plan: Plan, budget: tuple[float, float],
+    progress: Callable[[int, int, float], None],
+) -> Spent:  # fmt: skip
     engine = _engine()
     epochs, epsilon = max(EPOCHS, plan.epochs), budget[0]
     delta = budget[1] or default_delta(len(pooled))
@@ -102,7 +115,7 @@ def train_heads(
             loss = _step(private, optimiser, lesson, pooled, batch)
             step += 1
             progress(step, n_steps, loss)
-    return Spent(engine.get_epsilon(delta), delta, float(optimiser.noise_multiplier), CLIP, len(pooled))
+    return Spent(float(engine.get_epsilon(delta)), delta, float(optimiser.noise_multiplier), CLIP, len(pooled))
 
 
 def _step(private: nn.Module, optimiser: Any, lesson: Lesson, pooled: Tensor, batch: Tensor) -> float:

@@ -66,7 +66,7 @@ def test_a_writer_is_forgotten_in_queue_answers_alerts_and_draws(
     process = start_command(
         deployment, "forget", "--author", "0000000000000aaa", "--replay", str(tmp_path), "--by", "ana", "--json"
     )
-    output, errors = process.communicate(timeout=120)
+    output, errors = process.communicate(timeout=200)
     assert process.returncode == 0, errors
     assert json.loads(output) == {
         "replay": 0,
@@ -90,5 +90,5 @@ def test_a_retraining_without_answers_on_the_channel_says_so(
 ) -> None:
     channels.create(tansu_settings)
     process = start_command(tansu_settings, "retrain", "--out", str(tmp_path / "out"))
-    _, errors = process.communicate(timeout=120)
+    _, errors = process.communicate(timeout=200)
     assert process.returncode == 2 and "no answers: let people label" in errors

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import tiny_models
 import torch
 from retraining_streams import answers, is_held_out, retraining, sources, stream, text_of, write_jsonl
 
@@ -244,6 +245,21 @@ def test_private_heads_state_what_they_promise_and_leave_the_encoder(tiny_model:
     first = run(tiny_model, tmp_path / "other", private_epsilon=8.0).manifest
     assert first.adapter.sha256 != manifest.adapter.sha256  # the noise is nobody's to repeat
     assert first.base.sha256 == manifest.base.sha256
+
+
+@pytest.mark.parametrize("changes", [{"ewc": 10.0}, {"private_epsilon": 8.0}], ids=["with springs", "privately"])
+def test_a_head_with_two_readings_learns_each_from_its_own_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, float]
+) -> None:
+    sentiment = msgspec.structs.replace(tiny_models.HEADS[0], domains=("market", "customer"))
+    monkeypatch.setattr(tiny_models, "HEADS", (sentiment, tiny_models.HEADS[1]))
+    tiny_models.write_model(tmp_path / "model")
+    manifest = run(tmp_path / "model", tmp_path / "out", **changes).manifest
+    assert manifest.head("sentiment").domains == ("market", "customer")
+    assert {"sentiment/answers_market", "sentiment/answers_customer"} <= set(manifest.metrics)
+    before, after = (read_adapter(folder, read_manifest(folder)) for folder in (tmp_path / "model", tmp_path / "out"))
+    parts = ("first.weight", "second.weight", "gate.weight")
+    assert all(not torch.equal(before[f"heads.sentiment.{part}"], after[f"heads.sentiment.{part}"]) for part in parts)
 
 
 def test_doubtful_labels_are_listed_and_dropped_where_that_is_asked_for(tiny_model: Path, tmp_path: Path) -> None:
