@@ -82,16 +82,25 @@ def remembered(manifest: Manifest, settings: Settings) -> str:
 def _chosen(
     network: Network, manifest: Manifest, weights: Mapping[str, Tensor], settings: Settings
 ) -> PrecisionName | None:
-    """The remembered choice, or the probe's; none for a model that has no stored texts."""
-    from streamwatch.inference.probe import fastest, stored_rows
+    """The remembered choice, or the probe's; none for a model that has no stored texts.
+
+    Of another model over the same encoder the times are the same: what was chosen for that one has only to be computed
+    rightly, so that an exchange of the model takes a tenth of a second where a probe takes more than one.
+    """
+    from streamwatch.inference.probe import candidates, fastest, stored_rows, works
     from streamwatch.inference.remembered import cache_folder, key_of, recall, remember
     from streamwatch.models.adapter import int8_scales
 
     if not stored_rows(weights):
         return None
     folder, key = cache_folder(settings.cache), key_of(manifest.version)
-    found = recall(folder, key)
-    if found is None:
-        found = fastest(network, manifest, weights, int8_scales(weights))
-        remember(folder, key, found)
+    if (found := recall(folder, key)) is not None:
+        return found
+    measured, scales = candidates(manifest.precisions), int8_scales(weights)
+    key_of_encoder = key_of(f"{manifest.base.sha256} {' '.join(measured)}")
+    found = recall(folder, key_of_encoder)
+    if found is None or not works(network, found, manifest, weights, scales):
+        found = fastest(network, manifest, weights, scales)
+        remember(folder, key_of_encoder, found)
+    remember(folder, key, found)
     return found

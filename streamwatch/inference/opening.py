@@ -23,6 +23,7 @@ from streamwatch.inference.backends.opening import (
 )
 from streamwatch.inference.cascade.opening import with_cascade
 from streamwatch.inference.engine import Engine, NullEngine
+from streamwatch.inference.threads import breathe
 from streamwatch.models.base import locate_base
 from streamwatch.models.manifest import Manifest, checked_adapter, read_manifest
 from streamwatch.models.registry import promoted
@@ -129,11 +130,15 @@ def open_located(found: Located, settings: Settings) -> Engine:
     if settings.threads:
         torch.set_num_threads(settings.threads)
     manifest = found.manifest
+    breathe()
     network = load_network(found.base, found.folder, manifest)
+    breathe()
     reader = TokenReader(found.base, manifest.max_tokens, manifest.tail_tokens, manifest.base.tokenizer_sha256)
     if reader.n_vocabulary > len(network.encoder.get_parameter("embeddings.word_embeddings.weight")):
         raise ModelError(f"{found.base}: the tokenizer has more words than the encoder: use the original files")
+    breathe()
     trunk = trunk_for(network, manifest, read_adapter(found.folder, manifest), settings)
+    breathe()
     engine = EncoderEngine(network, trunk, reader, manifest, settings.batch_tokens)
     return with_cascade(engine, settings.cascade, found.folder, manifest)
 

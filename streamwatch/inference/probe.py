@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from streamwatch.errors import ModelError
+from streamwatch.inference.threads import breathe
 from streamwatch.inference.trunks.calibration import Scales
 from streamwatch.inference.trunks.opening import PRECISIONS, PrecisionName, open_trunk
 from streamwatch.inference.trunks.trunk import Row, Trunk
@@ -93,15 +94,26 @@ def keeps_quality(name: str, precisions: Mapping[str, Precision]) -> bool:
     return all(s in found and exact[s].macro_f1 - found[s].macro_f1 <= LOST_POINTS for s in exact)
 
 
+def candidates(precisions: Mapping[str, Precision]) -> list[PrecisionName]:
+    """The precisions that keep a model's quality."""
+    return [name for name in PRECISIONS if keeps_quality(name, precisions)]
+
+
+def works(
+    network: Network, name: PrecisionName, manifest: Manifest, weights: Mapping[str, Tensor], scales: Scales
+) -> bool:
+    """Whether a precision is computed rightly here; it is not timed."""
+    return _trunk_that_works(network, name, manifest, weights, scales) is not None
+
+
 def fastest(network: Network, manifest: Manifest, weights: Mapping[str, Tensor], scales: Scales) -> PrecisionName:
     """The precision to take on this CPU. Raises `ModelError` when not even float32 computes rightly."""
     rows = stored_rows(weights)
     times: dict[PrecisionName, float] = {}
-    for name in PRECISIONS:
-        if keeps_quality(name, manifest.precisions):
-            trunk = _trunk_that_works(network, name, manifest, weights, scales)
-            if trunk is not None:
-                times[name] = _seconds(trunk, rows)
+    for name in candidates(manifest.precisions):
+        trunk = _trunk_that_works(network, name, manifest, weights, scales)
+        if trunk is not None:
+            times[name] = _seconds(trunk, rows)
     if not times:
         raise ModelError("this machine computes other logits than the model was made with: check its memory and torch")
     log.info("precisions: %s", ", ".join(f"{name} {seconds * 1000:.0f} ms" for name, seconds in times.items()))
@@ -117,7 +129,9 @@ def _trunk_that_works(
         log.info("precision %s is left out: %s", name, error)
         return None
     tolerance = EXACT_TOLERANCE if name == "fp32" else manifest.precisions[name].tolerance
+    breathe()
     found = distance(network, trunk, weights)
+    breathe()
     if found <= tolerance:
         return trunk
     log.warning(
@@ -133,4 +147,5 @@ def _seconds(trunk: Trunk, rows: Sequence[Row]) -> float:
         start = time.thread_time()
         trunk.pooled(rows)
         times.append(time.thread_time() - start)
+        breathe()
     return min(times)

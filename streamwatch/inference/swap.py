@@ -32,7 +32,7 @@ from streamwatch.config import Settings
 from streamwatch.errors import ModelError, RejectError
 from streamwatch.inference.engine import Engine
 from streamwatch.inference.opening import open_engine
-from streamwatch.inference.threads import one_core
+from streamwatch.inference.threads import breathe, give_way, one_core
 from streamwatch.models.registry import read_pointer
 
 T = TypeVar("T")
@@ -133,20 +133,22 @@ def warmed(engine: Engine) -> Engine:
         if any(isinstance(row, RejectError) for row in rows):
             raise ModelError(f"model {engine.model} cannot read a plain text")
         engine.predict(rows)
+        breathe()
     return engine
 
 
 async def _in_a_thread(call: Callable[[], T]) -> T:
     """The call's result, made in a thread of its own, which is left alone when we are cancelled.
 
-    It has one torch thread, and no lower priority: it holds the interpreter's lock for 20 ms at most (measured: the tokenizer's
-    file), but a thread that has to wait for a processor while it holds the lock makes everybody wait.
+    It has one torch thread and rests between its steps, of .2 s at most, so that of one busy core it takes a
+    third, and not the half. It holds the interpreter's lock for 20 ms at most (measured: the tokenizer's file).
     """
     loop = asyncio.get_running_loop()
     made: asyncio.Future[T] = loop.create_future()
 
     def work() -> None:
         one_core()
+        give_way()
         try:
             result = call()
         except BaseException as error:

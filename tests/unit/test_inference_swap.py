@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from streamwatch.inference.batcher import Sizes
 from streamwatch.inference.engine import Answer, Engine, NullEngine, NullRow
 from streamwatch.inference.shared import SharedPredictions
 from streamwatch.inference.swap import ModelWatch, model_watch
+from streamwatch.inference.threads import breathe, give_way
 from streamwatch.records import Prediction
 from streamwatch.text.clean import model_text, text_hash
 
@@ -301,6 +303,30 @@ def test_a_model_that_fails_on_plain_texts_never_serves() -> None:
     asyncio.run(watch.look(served.append))
     assert served == []
     assert watch.figures.refusal == "model dumb cannot read a plain text"
+
+
+def test_a_thread_that_gives_way_rests_as_long_as_it_has_computed_and_others_do_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rests: list[float] = []
+    monkeypatch.setattr(time, "sleep", rests.append)
+
+    def compute_and_breathe() -> None:
+        cpu = time.thread_time()
+        while time.thread_time() - cpu < 0.02:
+            pass
+        breathe()
+
+    def gives_way() -> None:
+        give_way()
+        compute_and_breathe()
+
+    compute_and_breathe()
+    thread = threading.Thread(target=gives_way)
+    thread.start()
+    thread.join()
+    assert len(rests) == 1
+    assert rests[0] >= 0.02
 
 
 def test_only_the_default_model_of_a_registry_is_watched(tmp_path: Path) -> None:

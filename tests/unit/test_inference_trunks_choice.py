@@ -113,6 +113,26 @@ def test_the_choice_is_remembered_and_a_restart_takes_it(
         assert opened(network, manifest, stored, tmp_path) == f"{name}-cpu"
 
 
+def test_another_model_over_the_same_encoder_takes_the_same_precision_and_is_not_timed(
+    network: Network, manifest: Manifest, stored: Weights, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = opened(network, manifest, stored, tmp_path)
+    monkeypatch.setattr("streamwatch.inference.probe._seconds", lambda *_: pytest.fail("timed again"))
+    adapter = msgspec.structs.replace(manifest.adapter, sha256="1" * 64)
+    other = msgspec.structs.replace(manifest, adapter=adapter)
+    assert other.version != manifest.version
+    assert opened(network, other, stored, tmp_path) == first
+    assert recall(tmp_path, key_of(other.version)) == first.removesuffix("-cpu")
+
+
+def test_a_precision_that_another_model_was_given_is_left_where_it_computes_wrongly_for_this_one(
+    network: Network, manifest: Manifest, stored: Weights, tmp_path: Path
+) -> None:
+    remember(tmp_path, key_of(f"{manifest.base.sha256} fp32 bf16 int8"), "int8")
+    strict = MEASURED | {"int8": msgspec.structs.replace(MEASURED["int8"], tolerance=0.0)}
+    assert opened(network, msgspec.structs.replace(manifest, precisions=strict), stored, tmp_path) != "int8-cpu"
+
+
 @pytest.mark.parametrize(
     "content", [b"", b"{", b'{"key":"x","precision":"fp4"}', b'{"key":"x","precision":"int8"}', b"\xff"]
 )
