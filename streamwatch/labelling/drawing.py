@@ -5,9 +5,9 @@ speed, a crash and a reload anywhere, other numbers of workers and partitions dr
 the classifier that could not be: it is ahead of the buckets by as much as it is quick, so what the hour before held would
 be known to a slow one and not to a fast one.
 
-Drawn from are the texts that detection counts (each once in its horizon, the ones that were read), without near copies of
-one just before. A document is drawn when its hash lies below its π (`rates`), thinned for who writes much (`recent`);
-1/π is its weight in every estimate over the stream (Horvitz and Thompson, 1952).
+Drawn from are the texts that detection counts: each once in its horizon, the ones that were read. A document is drawn when
+its hash lies below its π (`rates`), thinned where it resembles others just before or its author writes much (`recent`); 1/π is
+its weight in every estimate over the stream (Horvitz and Thompson, 1952).
 
 Examples:
     >>> from streamwatch.alerting.voices import Voice
@@ -31,7 +31,7 @@ from streamwatch.alerting.voices import Voice
 from streamwatch.config import Settings
 from streamwatch.labelling.chance import chance
 from streamwatch.labelling.rates import Budget, Hour, Rates, rates
-from streamwatch.labelling.recent import Authors, Signatures
+from streamwatch.labelling.recent import Authors, Copies
 from streamwatch.records import Classified, Drawn, DriftSample
 from streamwatch.timeline import HOUR_MS, bucket_start, from_ms
 
@@ -101,7 +101,7 @@ class State(msgspec.Struct, array_like=True):
     version: int = VERSION
     hour: Hour | None = None
     before: Hour | None = None
-    signatures: list[int] = []
+    copies: list[tuple[int, int]] = []
     authors: dict[str, float] = {}
     candidates: list[tuple[int, Draw]] = []
     centres: list[bytes] = []
@@ -118,13 +118,13 @@ class Drawing:
     def __init__(self, config: DrawingConfig, state: bytes = b"") -> None:
         self.config = config
         self._state = _read(state)
-        self._signatures = Signatures(self._state.signatures)
+        self._copies = Copies(self._state.copies)
         self._authors = Authors(config.per_author, self._state.authors)
 
     @property
     def state(self) -> bytes:
         """What a store must keep to go on from here."""
-        self._state.signatures, self._state.authors = list(self._signatures), self._authors.sums
+        self._state.copies, self._state.authors = list(self._copies), self._authors.sums
         return msgspec.msgpack.encode(self._state)
 
     def draw(self, start_ms: int, voices: Iterable[Voice], drifting: bool = False) -> list[Draw]:
@@ -137,12 +137,11 @@ class Drawing:
         self._come_to(start_ms)
         found = []
         for voice in sorted(voices, key=lambda one: one.text_hash):
-            if self._signatures.is_new(voice.signature):
-                draw = self._judge(voice)
-                if draw.drawn_as != "novel":
-                    found.append(draw)
-                elif drifting:
-                    self._consider(voice, draw)
+            draw = self._judge(voice)
+            if draw.drawn_as != "novel":
+                found.append(draw)
+            elif drifting:
+                self._consider(voice, draw)
         return found
 
     def _judge(self, voice: Voice) -> Draw:
@@ -150,7 +149,8 @@ class Drawing:
         hour, u = self._hour, chance(voice.draw)
         wanted = rates(voice.doubt, hour, self._state.before, self.config.budget)
         hour.count(voice.doubt)
-        got = wanted.thinned(self._authors.thinning(voice.author_hash, wanted.p))
+        alike = self._copies.thinning(voice.signature, wanted.p)
+        got = wanted.thinned(alike * self._authors.thinning(voice.author_hash, wanted.p))
         return Draw(voice.partition, voice.offset, got.p, got.p_uniform, _how(u, got))
 
     @property

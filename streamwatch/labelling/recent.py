@@ -1,13 +1,17 @@
-"""What the draw remembers of documents before: which texts are near copies of one, and who has written much this hour.
+"""What the draw remembers of documents before: near copies just now, and who has written much this hour.
 
-Both are asked of every document, drawn or not, so neither depends on the draw: a near copy is out of what is drawn
-from, and a busy author's documents are drawn with a smaller probability that is known. So estimates stay unbiased for the
-texts that are left, which a rule such as "none that resembles one already drawn" would spoil.
+Both thin: a document that resembles others, or is one of many by its author, is drawn with a smaller probability, which
+is known. They are asked of every document, drawn or not, and nothing is left out. So estimates stay unbiased for the whole
+stream, which a rule such as "none that resembles one already drawn" would spoil: and four bytes take a tenth of unlike tweets
+for near copies of one of the last two hundred (docs/labelling.md), so that leaving these out would lose them.
+
+The factor is (c ÷ M)² where M, the sum of the probabilities of all that are alike, is above c. Then c(2 − c ÷ M) of them
+are expected to be drawn, below 2c however many there are, and each has a chance.
 
 Examples:
-    >>> recent = Signatures()
-    >>> [recent.is_new(one) for one in (0x01020304, 0x01020305, 0x05060708, 0)]
-    [True, False, True, True]
+    >>> copies = Copies()
+    >>> [round(copies.thinning(one, p=1.0), 2) for one in (0x01020304, 0x01020305, 0x05060708, 0x01020306)]
+    [1.0, 0.25, 1.0, 0.11]
     >>> authors = Authors(per_hour=4)
     >>> [round(authors.thinning("ana", p=1.0), 2) for _ in range(6)]
     [1.0, 1.0, 0.44, 0.25, 0.16, 0.11]
@@ -19,46 +23,55 @@ from itertools import combinations
 
 from streamwatch.text.signature import N_HASHES
 
-REMEMBERED = 2000
-"""Signatures. Of so many unlike tweets some hundredths are like one by chance (`tests/unit/test_labelling_drawing.py`
-measures it), and a wave of near copies is seldom farther apart. Exact copies are left out for a day before."""
+REMEMBERED = 200
+"""Signatures: a wave of near copies is one where they are a good part of what comes. Exact copies count once a day anyway."""
 AUTHORS = 500
 """Authors whose documents of the hour are known: those who had the most. Who has many is among them before it matters."""
+UNIT = 1_000_000
+"""Probabilities of copies are summed in whole millionths: sums that come and go must come out the same after a crash."""
 
 
-class Signatures:
-    """The signatures of the last texts that were no near copies (`text.signature`), asked in constant time.
+def factor(total: float, free: float) -> float:
+    """How much a document is thinned when all that are alike, itself included, have the sum `total`."""
+    return (free / total) ** 2 if total > free else 1.0
 
-    Two signatures are alike when three of four places are (all, where one has fewer): so each is kept under every three of
-    its places.
+
+class Copies:
+    """The last signatures (`text.signature`) with the probabilities that their documents would have had, not thinned.
+
+    Two signatures are alike when three of four places are (all, where one has fewer), so each counts under every three of
+    its places: the asking takes constant time.
+
+    Args:
+        kept: signatures and probabilities (millionths), the oldest first.
     """
 
-    def __init__(self, kept: Iterable[int] = ()) -> None:
-        self._order: deque[int] = deque()
-        self._marks: Counter[tuple[int, ...]] = Counter()
-        for signature in kept:
-            self._keep(signature)
+    def __init__(self, kept: Iterable[tuple[int, int]] = ()) -> None:
+        self._order: deque[tuple[int, int]] = deque()
+        self._sums: Counter[tuple[int, ...]] = Counter()
+        for signature, units in kept:
+            self._keep(signature, units)
 
-    def __iter__(self) -> Iterator[int]:
+    def __iter__(self) -> Iterator[tuple[int, int]]:
         return iter(self._order)
 
-    def is_new(self, signature: int) -> bool:
-        """Whether it is like none of those remembered; then it is remembered. One of a text without words is like none."""
+    def thinning(self, signature: int, p: float) -> float:
+        """The factor of a document that would be drawn with `p`. A text without words is like none."""
         if not signature:
-            return True
-        if any(self._marks[mark] for mark in _marks(signature)):
-            return False
-        self._keep(signature)
-        return True
+            return 1.0
+        self._keep(signature, round(p * UNIT))
+        return factor(max(self._sums[mark] for mark in _marks(signature)) / UNIT, free=1.0)
 
-    def _keep(self, signature: int) -> None:
-        self._order.append(signature)
-        self._marks.update(_marks(signature))
+    def _keep(self, signature: int, units: int) -> None:
+        self._order.append((signature, units))
+        for mark in _marks(signature):
+            self._sums[mark] += units
         if len(self._order) > REMEMBERED:
-            self._marks.subtract(gone := _marks(self._order.popleft()))
-            for mark in gone:
-                if not self._marks[mark]:
-                    del self._marks[mark]
+            gone, units = self._order.popleft()
+            for mark in _marks(gone):
+                self._sums[mark] -= units
+                if self._sums[mark] <= 0:
+                    del self._sums[mark]
 
 
 def _marks(signature: int) -> list[tuple[int, ...]]:
@@ -67,11 +80,7 @@ def _marks(signature: int) -> list[tuple[int, ...]]:
 
 
 class Authors:
-    """By author, the sum of the probabilities of their documents this hour, as if nobody were thinned.
-
-    A document of an author with the sum M is thinned by (c ÷ M)², where M is above c, half of what is allowed. So the
-    documents of one author that an hour is expected to draw stay below what is allowed however many there are, and each
-    still has a chance.
+    """By author, the sum of the probabilities of their documents this hour, not thinned.
 
     Args:
         per_hour: documents of one author that an hour may be expected to draw.
@@ -90,4 +99,4 @@ class Authors:
         if len(self.sums) > 2 * AUTHORS:
             most = sorted(self.sums.items(), key=lambda pair: (-pair[1], pair[0]))[:AUTHORS]
             self.sums = dict(most)
-        return min(1.0, (self._free / total) ** 2) if total > self._free else 1.0
+        return factor(total, self._free)
