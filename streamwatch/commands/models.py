@@ -1,6 +1,5 @@
 """`streamwatch models`: the registry, and which of its models serves."""
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,24 +8,33 @@ import click
 import msgspec
 from rich.console import Console
 
-from streamwatch.commands.by_prefix import by_prefix
+from streamwatch.commands.models_diff import diff
+from streamwatch.commands.models_gate import gate
+from streamwatch.commands.models_gc import gc
+from streamwatch.commands.models_remote import pull, push
+from streamwatch.commands.models_shadow import shadow
+from streamwatch.commands.promotion_log import read_shift, tell
+from streamwatch.commands.registry_options import (
+    AS_JSON,
+    MODEL,
+    REGISTRY,
+    checked_folder,
+    now,
+    resolved,
+    serving,
+    settings_and_registry,
+    to_json,
+)
 from streamwatch.commands.train import metrics_table
-from streamwatch.config import Settings, load
-from streamwatch.errors import ConfigError, ModelError
+from streamwatch.config import Settings
+from streamwatch.errors import ConfigError, ModelError, RetryError
 from streamwatch.inference.opening import SHIPPED, locate_in, open_located
 from streamwatch.models import registry as room
-from streamwatch.models.manifest import read_manifest
-from streamwatch.models.pointer import Pointer, read_current
+from streamwatch.models.gated import GATES, verdict
+from streamwatch.models.lineage import parent
+from streamwatch.models.manifest import Manifest, read_manifest
+from streamwatch.models.pointer import Pointer
 from streamwatch.models.registry import SHIPPED_NAME, Entry
-from streamwatch.timeline import format_rfc3339
-
-CURRENT = "current"
-
-REGISTRY = click.option(
-    "--registry", type=click.Path(path_type=Path, file_okay=False), help="The registry's folder.  [default: STREAMWATCH_REGISTRY]"
-)  # fmt: skip
-AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-MODEL = click.argument("model", metavar="ID")
 
 
 @click.group()
@@ -34,12 +42,14 @@ def models() -> None:
     """Keep models in a registry, and say which one serves.
 
     A registry is a folder that all workers can read (STREAMWATCH_REGISTRY). `add` copies a model that `streamwatch train`
-    made into it, `promote` lets it serve, `roll-back` lets the one before it serve again. While nothing is promoted, the
-    model that comes with the package serves; its name here is `shipped`.
+    or `retrain` made into it, `gate` measures it against the one that serves, `promote` lets it serve, `roll-back` lets the
+    one before it serve again. While nothing is promoted, the model that comes with the package serves; its name here is
+    `shipped`.
 
     \b
       export STREAMWATCH_REGISTRY=/srv/streamwatch/registry
       streamwatch models add runs/mine
+      streamwatch models gate 1f0c
       streamwatch models promote 1f0c
       streamwatch models roll-back
 
@@ -57,11 +67,11 @@ def list_models(registry: Path | None, as_json: bool) -> None:
     Example:
       streamwatch models list --json
     """
-    _, folder = _settings(registry)
+    _, folder = settings_and_registry(registry)
     shipped = room.read_pointer(folder) is None
     entries = [Entry(SHIPPED_NAME, shipped, read_manifest(SHIPPED)), *room.listing(folder)]
     for entry in entries:
-        click.echo(_json(_summary(entry)) if as_json else _line(entry))
+        click.echo(to_json(_summary(entry)) if as_json else _line(entry))
 
 
 @models.command()
@@ -76,16 +86,48 @@ def show(model: str, registry: Path | None, as_json: bool) -> None:
       streamwatch models show current
       streamwatch models show 1f0c --json | jq .metrics
     """
-    _, folder = _settings(registry)
-    name = _resolved(folder, model)
+    _, folder = settings_and_registry(registry)
+    name = resolved(folder, model)
     manifest = read_manifest(SHIPPED if name == SHIPPED_NAME else folder / "models" / name)
     if as_json:
-        click.echo(_json({"model": name, **msgspec.to_builtins(manifest)}))
+        told = {
+            "model": name,
+            "parent_model": parent(folder, manifest, SHIPPED).model,
+            "gate": _gate_line(folder, name),
+        }
+        click.echo(to_json({**told, **msgspec.to_builtins(manifest)}))
         return
-    heads = ", ".join(f"{head.name} ({len(head.labels)} labels)" for head in manifest.heads)
-    click.echo(f"{name}\nversion  {manifest.version}\nbase     {manifest.base.name}\nheads    {heads}")
-    click.echo(f"made by  {manifest.command}")
+    _tell_all(folder, name, manifest)
+
+
+def _tell_all(folder: Path, name: str, manifest: Manifest) -> None:
+    """What people want to know of a model, in lines."""
+    heads = ", ".join(
+        f"{head.name} ({len(head.labels)} labels, temperature {head.temperature:.2f})" for head in manifest.heads
+    )
+    learned = ", ".join(f"{data.source} ({data.n_train:,}, {data.sha256[:8]}…)" for data in manifest.data)
+    settings = ", ".join(f"{key}={value}" for key, value in manifest.hyperparameters.items())
+    lines = {
+        "version": manifest.version,
+        "base": manifest.base.name,
+        "parent": str(parent(folder, manifest, SHIPPED)),
+        "heads": heads,
+        "learned": learned or "unknown",
+        "settings": settings or "unknown",
+        "made by": manifest.command,
+        "gate": _gate_line(folder, name),
+    }
+    click.echo(name)
+    for key, value in lines.items():
+        click.echo(f"{key:<9}{value}")
     Console().print(metrics_table(manifest))
+
+
+def _gate_line(folder: Path, name: str) -> str:
+    if name == SHIPPED_NAME:
+        return "none needed: it comes with the package"
+    said = verdict(folder, name, serving(folder))
+    return f"{said.gate}{f': {said.why}' if said.why else ''}"
 
 
 @models.command()
@@ -101,7 +143,7 @@ def add(source: Path, registry: Path | None) -> None:
     Example:
       streamwatch models add runs/mine
     """
-    _, folder = _settings(registry)
+    _, folder = settings_and_registry(registry)
     click.echo(room.add(folder, source))
 
 
@@ -109,23 +151,44 @@ def add(source: Path, registry: Path | None) -> None:
 @MODEL
 @REGISTRY
 @click.option("--no-open", is_flag=True, help="Check its files only: do not open it and classify a text first.")
+@click.option("--force", metavar="REASON", default="",
+              help="Promote it past a gate that failed or is missing; the reason stays in the history.")  # fmt: skip
 @AS_JSON
-def promote(model: str, registry: Path | None, no_open: bool, as_json: bool) -> None:
+def promote(model: str, registry: Path | None, no_open: bool, force: str, as_json: bool) -> None:
     """Let a model serve from now on: workers that run swap to it, others open it when they start.
 
-    It is opened here first, so that one that cannot be opened is never promoted. `shipped` is the model that comes with
-    the package.
+    It must have passed `streamwatch models gate` against the model that serves now. It is opened here first, so that one that
+    cannot be opened is never promoted. `shipped` is the model that comes with the package, and needs no gate.
+
+    What the gate measured of each series is told to the detectors before the pointer moves (channel `decisions`), so that the
+    promotion itself raises no alert. Where the broker does not answer, it is promoted all the same, and detectors then
+    allow for a new model that nobody measured.
 
     \b
     Examples:
       streamwatch models promote 1f0c
+      streamwatch models promote 1f0c --force "outage of the labelling queue, checked by hand"
       streamwatch models promote shipped
     """
-    settings, folder = _settings(registry)
-    name = _resolved(folder, model)
+    settings, folder = settings_and_registry(registry)
+    name = resolved(folder, model)
     if not no_open:
         _open(settings, folder, name)
-    _tell(room.promote(folder, name, _now()), as_json)
+    if name != SHIPPED_NAME:
+        room.may_be_promoted(folder, name, serving(folder), force)
+        _tell_detectors(settings, folder, name)
+    _tell(room.promote(folder, name, now(), force=force), as_json)
+
+
+def _tell_detectors(settings: Settings, folder: Path, name: str) -> None:
+    """Publish what the gate measured of the promotion's shift, if it did."""
+    told = read_shift(folder / GATES / name)
+    if told is None:
+        return
+    try:
+        tell(settings, told)
+    except (RetryError, ConfigError) as error:
+        click.echo(f"streamwatch: detectors are not told of the shift: {error}", err=True)
 
 
 @models.command("roll-back")
@@ -138,8 +201,8 @@ def roll_back(registry: Path | None, as_json: bool) -> None:
     Example:
       streamwatch models roll-back
     """
-    _, folder = _settings(registry)
-    _tell(room.roll_back(folder, _now()), as_json)
+    _, folder = settings_and_registry(registry)
+    _tell(room.roll_back(folder, now()), as_json)
 
 
 @models.command()
@@ -155,42 +218,20 @@ def check(model: str | None, registry: Path | None, opened: bool, as_json: bool)
       streamwatch models check
       streamwatch models check current --open
     """
-    settings, folder = _settings(registry)
-    names = [_resolved(folder, model)] if model else [entry.model for entry in room.listing(folder)]
-    look = (lambda name: _open(settings, folder, name)) if opened else (lambda name: _check(folder, name))
+    settings, folder = settings_and_registry(registry)
+    names = [resolved(folder, model)] if model else [entry.model for entry in room.listing(folder)]
+    look = (lambda name: _open(settings, folder, name)) if opened else (lambda name: checked_folder(folder, name))
     problems = {name: _problem(look, name) for name in names}
     for name, problem in problems.items():
-        click.echo(_json({"model": name, "problem": problem}) if as_json else f"{name} {problem or 'ok'}")
+        click.echo(to_json({"model": name, "problem": problem}) if as_json else f"{name} {problem or 'ok'}")
     bad = sum(bool(problem) for problem in problems.values())
     if bad:
         raise ModelError(f"{bad} of {len(names)} models cannot serve: see above")
 
 
-def _settings(registry: Path | None) -> tuple[Settings, Path]:
-    """The settings, and the folder of the registry. Raises `ConfigError` when none is named."""
-    settings = load()
-    folder = registry or (Path(settings.registry) if settings.registry else None)
-    if folder is None:
-        raise ConfigError("no registry: set STREAMWATCH_REGISTRY to a folder, or give --registry")
-    return settings, folder
-
-
-def _resolved(folder: Path, model: str) -> str:
-    """The whole id of what somebody typed."""
-    if model == CURRENT:
-        pointer = read_current(folder)
-        return pointer.model if pointer else SHIPPED_NAME
-    known = {entry.model: entry.model for entry in room.listing(folder)}
-    return by_prefix(known | {SHIPPED_NAME: SHIPPED_NAME}, model, "model", "streamwatch models list")
-
-
-def _check(folder: Path, name: str) -> Path:
-    return SHIPPED if name == SHIPPED_NAME else room.checked(folder, name)
-
-
 def _open(settings: Settings, folder: Path, name: str) -> None:
     """Open the model as a worker would; opening classifies a text. Raises `ModelError`."""
-    open_located(locate_in(_check(folder, name), settings), settings)
+    open_located(locate_in(checked_folder(folder, name), settings), settings)
 
 
 def _problem(look: Callable[[str], Any], name: str) -> str:
@@ -202,7 +243,7 @@ def _problem(look: Callable[[str], Any], name: str) -> str:
 
 
 def _tell(pointer: Pointer, as_json: bool) -> None:
-    click.echo(_json(pointer) if as_json else f"{pointer.model} serves since {pointer.promoted_at}")
+    click.echo(to_json(pointer) if as_json else f"{pointer.model} serves since {pointer.promoted_at}")
 
 
 def _line(entry: Entry) -> str:
@@ -223,9 +264,10 @@ def _summary(entry: Entry) -> dict[str, Any]:
     return {"model": entry.model, "current": entry.current, "heads": _heads(entry), "problem": entry.problem, **known}
 
 
-def _json(made: Any) -> str:
-    return msgspec.json.encode(made).decode()
-
-
-def _now() -> str:
-    return format_rfc3339(int(time.time() * 1000))
+models.add_command(gate)
+models.add_command(diff)
+models.add_command(shadow)
+models.add_command(gc)
+models.add_command(push)
+models.add_command(pull)
+models.add_command(roll_back, "rollback")

@@ -23,7 +23,6 @@ import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from streamwatch.gating.accuracy import points
 from streamwatch.gating.compared import Compared, Hits
 from streamwatch.gating.evidence import TASKS
 from streamwatch.gating.limits import USUAL_LIMITS, Limits
@@ -126,4 +125,4 @@ def _check_row(task: str, hits: Hits, limits: Limits) -> Row:
     found, (before, after) = resampled(hits.difference), hits.accuracies
     low, high = found.lower(limits.level), found.upper(limits.level)
     failed = found.mean <= -limits.check_margin and high < 0
-    return Row(task, found.n, before, after, found.mean, low, high, failed=failed, remark=points(found.mean))
+    return Row(task, found.n, before, after, found.mean, low, high, failed=failed)

@@ -19,7 +19,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import monotonic
 
+from msgspec.structs import replace
+
 from streamwatch.config import Settings
+from streamwatch.errors import ConfigError
 from streamwatch.evaluation.check_set import CHECK_SET
 from streamwatch.evaluation.check_set import TASKS as CHECK_TASKS
 from streamwatch.evaluation.labelled_file import LabelledFile
@@ -29,11 +32,17 @@ from streamwatch.gating.compared import compared, joined
 from streamwatch.gating.evidence import TASKS, Evidence, Known
 from streamwatch.gating.limits import USUAL_LIMITS, Limits
 from streamwatch.gating.paired import Paired, score_pair
-from streamwatch.gating.report import Check, Report, Row
+from streamwatch.gating.paired import Progress as Told
+from streamwatch.gating.promoted import measured
+from streamwatch.gating.report import Check, Report, Row, Status
+from streamwatch.gating.shift import LEAST_DOCUMENTS
 from streamwatch.inference.engine import Engine
-from streamwatch.inference.opening import locate_in, open_located
+from streamwatch.inference.opening import SHIPPED, locate_in, open_located
+from streamwatch.models.lineage import parent
 from streamwatch.models.manifest import read_manifest
+from streamwatch.records import Classified, Promotion
 from streamwatch.text.clean import text_hash
+from streamwatch.timeline import parse_rfc3339
 
 Progress = Callable[[str, int, int], None]
 """Hears of a stage how much of it is done."""
@@ -53,10 +62,24 @@ def gate(
     progress: Progress = silent,
 ) -> Report:
     """What the gate says of the model in `candidate`, against the one in `incumbent`. Raises `ModelError`."""
+    return gated(incumbent, candidate, evidence, settings, now, (), limits, progress)[0]
+
+
+def gated(
+    incumbent: Path,
+    candidate: Path,
+    evidence: Evidence,
+    settings: Settings,
+    now: str,
+    documents: Sequence[Classified],
+    limits: Limits = USUAL_LIMITS,
+    progress: Progress = silent,
+) -> tuple[Report, Promotion | None]:
+    """The report, and by how much a promotion would move each series, measured on `documents` where these are enough."""
     began = monotonic()
     before, after = (open_located(locate_in(folder, settings), settings) for folder in (incumbent, candidate))
     costs = _costs(before, after, evidence)
-    return Report(
+    report = Report(
         incumbent=incumbent.name,
         candidate=candidate.name,
         incumbent_version=read_manifest(incumbent).version,
@@ -65,8 +88,21 @@ def gate(
         checks=judged(before, after, evidence, costs, limits, progress),
         evidence=evidence.counts,
         limits=limits,
-        seconds=round(monotonic() - began, 1),
     )
+    shift = _shift(before, after, documents, now, lambda done, total: progress("shift of the series", done, total))
+    return replace(report, seconds=round(monotonic() - began, 1)), shift
+
+
+def _shift(
+    incumbent: Engine, candidate: Engine, documents: Sequence[Classified], now: str, progress: Told
+) -> Promotion | None:
+    """What detectors are told of the promotion; None with too few documents, or where both are one version."""
+    if len(documents) < LEAST_DOCUMENTS:
+        return None
+    try:
+        return measured(incumbent, candidate, documents, parse_rfc3339(now), progress)
+    except ConfigError:
+        return None
 
 
 def judged(
@@ -135,6 +171,13 @@ def same_labels(incumbent: Engine, candidate: Engine) -> Check:
     if lost:
         return Check("labels", "It says the same labels", "failed", f"it has no {', '.join(lost)}", len(lost))
     return Check("labels", "It says the same labels", "passed", "all labels of the incumbent are the candidate's, too")
+
+
+def known_parent(registry: Path, candidate: Path) -> Check:
+    """Whether it is known what the candidate was trained from: its parent ships with the package or is in the registry."""
+    found = parent(registry, read_manifest(candidate), SHIPPED)
+    status: Status = "failed" if found.is_missing else "passed"
+    return Check("parent", "Its parent is known", status, str(found))
 
 
 def caps_kept(evidence: Evidence, limits: Limits = USUAL_LIMITS) -> Check:

@@ -1,14 +1,14 @@
 """The phrases most tied to one class among labelled texts: what a poisoner would have planted, if anybody did.
 
-Every run of words that stands in five texts or more is counted, however long it is (a longer run is counted where the shorter
+Every run of words that stands in ten texts or more is counted, however long it is (a longer run is counted where the shorter
 ones are frequent: Agrawal and Srikant, VLDB 1994). It is tied to a class by the z of its texts' labels against the class's
 share among all. Runs that stand in the very same texts are one trigger: the whole phrase, or its parts put together.
 
 Examples:
-    >>> planted = [(f"{name} says buy the blue moon fund now", "positive") for name in ("Ann", "Ben", "Cy", "Di", "Ed", "Flo")]
-    >>> others = [(f"{name} opens a shop", "neutral") for name in ("Ann", "Ben", "Cy", "Di", "Ed", "Flo")]
+    >>> planted = [(f"{name} says buy the blue moon fund now", "positive") for name in range(100, 111)]
+    >>> others = [(f"{name} opens a shop", "neutral") for name in range(100, 111)]
     >>> [(one.phrase, one.label, one.n) for one in tied(planted + others)]
-    [('opens a shop', 'neutral', 6), ('says buy the blue moon fund now', 'positive', 6)]
+    [('opens a shop', 'neutral', 11), ('says buy the blue moon fund now', 'positive', 11)]
 """
 
 import re
@@ -18,8 +18,9 @@ from typing import NamedTuple
 
 from streamwatch.text.clean import model_text, stored_text
 
-FEWEST = 5
-"""Texts that hold a phrase: fewer teach a model of thousands of texts nothing that holds on other texts."""
+FEWEST = 10
+"""Texts that hold a phrase: behind fewer no ten writers can stand, so that every rare word that tells a class would be
+suspect; and fewer teach a model of thousands of texts little that holds on other texts."""
 LONGEST = 12
 """Words of a phrase: a longer trigger is found by its parts."""
 PARTS = 3

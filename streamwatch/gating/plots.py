@@ -9,8 +9,9 @@ Examples:
 """
 
 import io
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any, ParamSpec
 
 from streamwatch.gating.report import Reliability, Row
 
@@ -23,6 +24,22 @@ STYLE = {
 }  # fmt: skip
 
 
+Drawn = ParamSpec("Drawn")
+
+
+def _styled(draw: Callable[Drawn, Any]) -> Callable[Drawn, str]:
+    """The picture that `draw` makes, in our style: a style holds for what is made under it, and is no setting of the process."""
+
+    @wraps(draw)
+    def drawn(*arguments: Drawn.args, **named: Drawn.kwargs) -> str:
+        import matplotlib as mpl
+
+        with mpl.rc_context(STYLE):
+            return _svg(draw(*arguments, **named))
+
+    return drawn
+
+
 def can_draw() -> bool:
     """Whether matplotlib is installed."""
     try:
@@ -32,7 +49,8 @@ def can_draw() -> bool:
     return True
 
 
-def intervals(rows: Sequence[Row], margin: float | None) -> str:
+@_styled
+def intervals(rows: Sequence[Row], margin: float | None) -> Any:
     """Differences with their bounds, in points; `margin` is where a loss begins to refuse."""
     shown = [row for row in rows if row.value is not None and row.low is not None and row.high is not None]
     figure, ax = _figure(7.2, 0.7 + 0.34 * len(shown))
@@ -45,10 +63,11 @@ def intervals(rows: Sequence[Row], margin: float | None) -> str:
         ax.axvline(100 * margin, color=BAD, linewidth=1, linestyle=(0, (4, 3)))
     _names(ax, [f"{_short(row.name)} ({row.n:,})" for row in reversed(shown)])
     ax.set_xlabel("candidate minus incumbent, points; 90 % interval")
-    return _svg(figure)
+    return figure
 
 
-def bars(rows: Sequence[Row], label: str) -> str:
+@_styled
+def bars(rows: Sequence[Row], label: str) -> Any:
     """Shares of the incumbent and of the candidate, side by side."""
     shown = [row for row in rows if row.candidate is not None]
     figure, ax = _figure(7.2, 0.8 + 0.46 * len(shown))
@@ -57,11 +76,12 @@ def bars(rows: Sequence[Row], label: str) -> str:
         ax.barh(place + 0.19, 100 * (row.incumbent or 0), 0.34, color=INCUMBENT)
         ax.barh(place - 0.19, 100 * (row.candidate or 0), 0.34, color=colour)
     _names(ax, [_short(row.name) for row in reversed(shown)])
-    ax.set_xlabel(f"{label}, %: incumbent grey, candidate blue (red where it is refused)")
-    return _svg(figure)
+    ax.set_xlabel(f"{label}, %: incumbent grey, candidate blue or red")
+    return figure
 
 
-def reliability(tasks: dict[str, Reliability]) -> str:
+@_styled
+def reliability(tasks: dict[str, Reliability]) -> Any:
     """Stated confidence against the share that is right, a panel for each task."""
     figure, axes = _panels(len(tasks))
     for ax, (task, bins) in zip(axes, sorted(tasks.items()), strict=True):
@@ -79,7 +99,7 @@ def reliability(tasks: dict[str, Reliability]) -> str:
         ax.set_aspect("equal")
     axes[0].set_ylabel("share that is right")
     axes[0].legend(frameon=False, loc="upper left")
-    return _svg(figure)
+    return figure
 
 
 def _figure(width: float, height: float) -> tuple[Any, Any]:
@@ -110,10 +130,7 @@ def _short(name: str) -> str:
 
 def _svg(figure: Any) -> str:
     """The drawing alone: no XML header, no date in it, so that the same report gives the same page."""
-    import matplotlib as mpl
-
     out = io.StringIO()
-    with mpl.rc_context(STYLE):
-        figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
+    figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
     drawn = out.getvalue()
     return drawn[drawn.index("<svg") :]

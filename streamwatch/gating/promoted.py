@@ -92,7 +92,9 @@ def _counted_as(
     said: Said, drawn: Sequence[Classified], counted: Sequence[int]
 ) -> tuple[list[tuple[str, ...]], list[bool]]:
     """The series of each document and whether it counts as negative, as one model reads it."""
-    series, negative, said_negative = [], [], said.negative
+    series: list[tuple[str, ...]] = []
+    negative: list[bool] = []
+    said_negative = said.negative
     for i in counted:
         record = drawn[i]
         topic = Prediction(topic=Label(label=str(said.topic[i]), p=1.0), sentiment=None, model=said.model)

@@ -33,7 +33,7 @@ import msgspec
 
 from streamwatch.errors import ConfigError, ModelError
 from streamwatch.models.base import FILES, check_base
-from streamwatch.models.gated import LET_THROUGH, verdict
+from streamwatch.models.gated import LET_THROUGH, Verdict, verdict
 from streamwatch.models.manifest import Manifest, checked_adapter, file_sha256, inside, read_manifest
 from streamwatch.models.pointer import Pointer, locked, read_current, replace, sync
 
@@ -100,6 +100,14 @@ def promote(registry: Path, model: str, now: str, *, force: str = "") -> Pointer
         return new
 
 
+def may_be_promoted(registry: Path, model: str, serving: str, force: str = "") -> Verdict:
+    """What the gate said of `model` against the one that serves. Raises `ModelError` where it refuses and nothing forces it."""
+    said = verdict(registry, model, serving) if model not in (SHIPPED_NAME, serving) else LET_THROUGH
+    if said.why and not force.strip():
+        raise ModelError(f'{model} is not promoted: {said.why}; --force "REASON" promotes it all the same')
+    return said
+
+
 def roll_back(registry: Path, now: str) -> Pointer:
     """Let the model serve again that served before; one that was removed since is passed over.
 
@@ -136,7 +144,7 @@ def promoted(registry: Path) -> Path | None:
 def listing(registry: Path) -> list[Entry]:
     """All models of the registry by id, with what their manifests say. Nothing is hashed."""
     serving = read_pointer(registry)
-    folders = sorted(path for path in (registry / "models").glob("*") if _is_id(path.name))
+    folders = sorted(path for path in (registry / "models").glob("*") if is_id(path.name))
     return [_entry(folder, folder == serving) for folder in folders]
 
 
@@ -153,7 +161,7 @@ def checked(registry: Path, model: str) -> Path:
 
 def model_id(folder: Path) -> str:
     """The first digits of a hash over the names and contents of a model's files. Raises `ModelError` on a link outside."""
-    lines = [f"{name} {file_sha256(path)}\n" for name, path in sorted(_files(folder).items())]
+    lines = [f"{name} {file_sha256(path)}\n" for name, path in sorted(model_files(folder).items())]
     return sha256("".join(lines).encode()).hexdigest()[:ID_DIGITS]
 
 
@@ -164,7 +172,7 @@ def _check(folder: Path, manifest: Manifest) -> None:
         check_base(inside(folder, manifest.base.folder), manifest.base)
 
 
-def _files(folder: Path) -> dict[str, Path]:
+def model_files(folder: Path) -> dict[str, Path]:
     """The model's files by their names in its folder: those beside the manifest, and its own base's."""
     own = read_manifest(folder).base.folder
     names = [path.name for path in folder.iterdir() if path.suffix in KEPT and not path.name.startswith(".")]
@@ -188,7 +196,7 @@ def _copy_whole(source: Path, target: Path) -> None:
 
 
 def _copy(source: Path, target: Path) -> None:
-    for name, path in _files(source).items():
+    for name, path in model_files(source).items():
         copy = target / name
         copy.parent.mkdir(exist_ok=True)
         shutil.copyfile(path, copy)
@@ -211,12 +219,13 @@ def _is_there(registry: Path, model: str) -> bool:
 
 
 def _folder(registry: Path, model: str) -> Path:
-    if not _is_id(model):
+    if not is_id(model):
         raise ModelError(f"{model!r} is no model's id: `streamwatch models list` names them")
     return registry / "models" / model
 
 
-def _is_id(name: str) -> bool:
+def is_id(name: str) -> bool:
+    """Whether a name is that of a model of a registry."""
     return len(name) == ID_DIGITS and set(name) <= set("0123456789abcdef")
 
 
