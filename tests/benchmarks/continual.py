@@ -202,11 +202,16 @@ class Say:
             print(f"{self._name}: {stage}, {done} of {total} {remark}", file=sys.stderr, flush=True)
 
 
+def plan_of(arguments: argparse.Namespace) -> Plan:
+    """How every step is trained."""
+    return msgspec.structs.replace(PLAN, distil_weight=arguments.distil_weight, learning_rate=arguments.learning_rate)
+
+
 def run(method: str, seed: int, arguments: argparse.Namespace, asked: str) -> Result:
     """One method and seed."""
     began = time.process_time()
     steps = read_steps(arguments.data, arguments.documents, seed)
-    plan = msgspec.structs.replace(PLAN, seed=seed)
+    plan = msgspec.structs.replace(plan_of(arguments), seed=seed)
     learner = Learner(method, find_base(), plan, arguments.ewc, Say(f"{method}, seed {seed}"))
     matrix: list[list[float]] = []
     if method == "joint":
@@ -306,6 +311,10 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--methods", default=",".join(METHODS), help=f"of {', '.join(METHODS)}")
     parser.add_argument("--documents", type=int, default=2_500, help="to learn from in each step")
     parser.add_argument("--ewc", type=float, default=1_000.0, help="strength of the springs of the method ewc")
+    parser.add_argument(
+        "--distil-weight", type=float, default=PLAN.distil_weight, help="of the teacher, in the method mix"
+    )
+    parser.add_argument("--learning-rate", type=float, default=PLAN.rate, help="of the encoder, in every method")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--json", action="store_true")
     arguments = parse_with_data(parser)
@@ -320,7 +329,7 @@ def main() -> None:
     arguments = parse()
     torch.set_num_threads(arguments.threads)
     arguments.out.mkdir(parents=True, exist_ok=True)
-    asked = f"{arguments.documents} texts, ewc {arguments.ewc:g}, {msgspec.json.encode(PLAN).decode()}"
+    asked = f"{arguments.documents} texts, ewc {arguments.ewc:g}, {msgspec.json.encode(plan_of(arguments)).decode()}"
     results = done_before(arguments.out / RESULTS, asked)
     for seed in range(arguments.seeds):
         for method in arguments.methods.split(","):

@@ -28,7 +28,9 @@ from streamwatch.retraining.forgotten import Forgotten, id_hash, note
 from streamwatch.retraining.inputs import WORK, Inputs
 from streamwatch.retraining.job import UNTIL, Outcome, Run
 from streamwatch.retraining.replay import read_replay
+from streamwatch.testing.records import JANUARY_MS, classified
 from streamwatch.text.clean import model_text
+from streamwatch.timeline import from_ms
 
 N_ANSWERS, N_STREAM = 60, 200
 torch.set_num_threads(1)
@@ -189,6 +191,18 @@ def test_what_was_forgotten_is_neither_learned_nor_replayed(tiny_model: Path, tm
     kept = json.loads((tmp_path / "out" / WORK / "inputs.json").read_text())
     texts = [text for side in ("train", "dev", "report") for text in kept[side]]
     assert "d10003" not in {text["id"] for text in texts} and "w5" not in {text.get("author_hash") for text in texts}
+
+
+def test_a_document_that_was_ever_answered_is_not_drawn_as_one_of_the_stream(tiny_model: Path, tmp_path: Path) -> None:
+    early = {text_of(i) for i in range(10_000, 10_030)}  # answered before the time, and half of them the gate's
+    documents = [*stream(N_STREAM), *(classified(f"s{n}", text) for n, text in enumerate(sorted(early)))]
+    with pytest.raises(KilledError):
+        run(
+            tiny_model, tmp_path, killed_in("hear"), documents=documents, said=answers(90),
+            since=from_ms(JANUARY_MS + 10_030_000),
+        )  # fmt: skip
+    inputs = msgspec.json.decode((tmp_path / WORK / "inputs.json").read_bytes(), type=Inputs)
+    assert not early & {text.text for text in inputs.sides}
 
 
 BAD = {
