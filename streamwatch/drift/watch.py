@@ -77,8 +77,8 @@ class Watch:
         """All that is remembered."""
         return ModelState(
             n=self._n, last_ms=self.last_ms, learnt_ms=self._learnt_ms,
-            waiting_ms=self._waiting_ms, waiting=self._waiting,
-            strata=self._reference.names, topics=self._topics, counts=raw(self._reference.counts),
+            waiting_ms=self._waiting_ms, waiting=_copied(self._waiting),
+            strata=[*self._reference.names], topics=[*self._topics], counts=raw(self._reference.counts),
             log_m=raw(self._evidence.log_m), cusum=raw(self._evidence.cusum), onset_ms=raw(self._evidence.onset_ms),
             spread=pack_spread(self._spread), embedding=pack_embedding(self._embedding), blocks=self._window.blocks,
         )  # fmt: skip
@@ -184,13 +184,20 @@ class Watch:
 
     def _restore(self, state: ModelState) -> None:
         self._n, self.last_ms, self._learnt_ms = state.n, state.last_ms, state.learnt_ms
-        self._waiting_ms, self._waiting = state.waiting_ms, state.waiting
+        self._waiting_ms, self._waiting = state.waiting_ms, _copied(state.waiting)
         self._topics = [*state.topics]
         self._reference = Reference(state.strata, array(state.counts, "<f8", -1, N_COLUMNS))
         self._evidence = Evidence(array(state.log_m, "<f8"), array(state.cusum, "<f8"), array(state.onset_ms, "<i8"))
         self._spread = unpack_spread(state.spread)
         self._embedding = unpack_embedding(state.embedding)
         self._window = Window(state.blocks)
+
+
+def _copied(sums: ModelSums) -> ModelSums:
+    """A state does not change when its monitors go on."""
+    copied = ModelSums()
+    copied.absorb(sums)
+    return copied
 
 
 def _by_topic(topics: Places, values: Floats, n_topics: int = MAX_TOPICS) -> Floats:
