@@ -24,9 +24,10 @@ from streamwatch.learning import trainer
 from streamwatch.models import registry
 from streamwatch.models.adapter import read_adapter
 from streamwatch.models.manifest import file_sha256, read_manifest
-from streamwatch.retraining.forgotten import Forgotten, id_hash, note
+from streamwatch.retraining.forgotten import Forgotten, note
 from streamwatch.retraining.inputs import WORK, Inputs
 from streamwatch.retraining.job import UNTIL, Outcome, Run
+from streamwatch.retraining.known import id_hash
 from streamwatch.retraining.replay import read_replay
 from streamwatch.testing.records import JANUARY_MS, classified
 from streamwatch.text.clean import model_text
