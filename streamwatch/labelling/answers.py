@@ -4,9 +4,9 @@ A pure view, as `decisions.view` is: it can be thrown away and folded again. Of 
 counts, and one that is `undone` takes the answer back.
 
 A part of an answer (topic, sentiment, reading) is agreed on when more than half of those who gave it gave the same: one
-alone is enough, two who differ are a conflict, a third decides. Who was unsure has given nothing; "none of these topics"
-is a topic as any other when it comes to agreeing, and leaves the document without one. What anybody calls personal data
-is withdrawn: its labels are nobody's to learn from.
+alone is enough, two who differ are a conflict, a third decides. Who was unsure, or cannot tell for whom, has given nothing;
+"none of these topics" is a topic as any other when it comes to agreeing, and leaves the document without one. What anybody
+calls personal data is withdrawn: its labels are nobody's to learn from.
 
 Examples:
     >>> from streamwatch.labelling.examples import answer
@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 SEPARATOR = "\x1f"
 """Between id and labeller: the unit separator of ASCII, which no name holds."""
 NONE_OF_THESE = "none_of_these"
+CANNOT_TELL = "cannot_tell"
 PARTS = ("topic", "sentiment", "reading")
 REPEATED = (
     "id", "text", "published_at", "source", "author_hash", "prediction", "drawn_as", "inclusion_probability", "p_uniform",
@@ -113,7 +114,7 @@ def part_of(answer: Answer, part: str) -> str | None:
         return NONE_OF_THESE if answer.verdict == NONE_OF_THESE else answer.topic
     if part == "sentiment":
         return answer.sentiment
-    return answer.reading if answer.sentiment is not None else None
+    return answer.reading if answer.sentiment is not None and answer.reading != CANNOT_TELL else None
 
 
 def _majority(given: dict[str, str]) -> str | None:
