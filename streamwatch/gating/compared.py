@@ -111,4 +111,4 @@ def _hits(documents: Sequence[Known], task: str, both: Paired) -> Hits:
 
 def _behind(first: Hits, second: Hits) -> Hits:
     arrays = (np.concatenate(pair) for pair in zip(first[:-1], second[:-1], strict=True))
-    return Hits(*arrays, first.slices + second.slices)  # type: ignore[arg-type]
+    return Hits._make([*arrays, first.slices + second.slices])

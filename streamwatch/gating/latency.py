@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from statistics import median
 
 from streamwatch.gating.limits import USUAL_LIMITS, Limits
-from streamwatch.gating.report import Check, Row
+from streamwatch.gating.report import Check, Row, Status
 from streamwatch.inference.engine import BATCH_TOKENS, Engine, classify
 from streamwatch.text.clean import model_text, stored_text
 
@@ -56,5 +56,5 @@ def latency(costs: Costs, n_texts: int, limits: Limits = USUAL_LIMITS) -> Check:
     before, after = (1000 * median(cost[k] for cost in costs) / max(n_texts, 1) for k in (0, 1))
     row = Row("ms a text", len(costs), before, after, ratio, ratios[0], ratios[-1], failed=ratio > limits.latency_ratio)
     says = f"{ratio:.2f} times the incumbent's time over {len(costs)} rounds, {limits.latency_ratio:.2f} is allowed"
-    status = "failed" if row.failed else "passed"
+    status: Status = "failed" if row.failed else "passed"
     return Check("latency", "It costs no more", status, says, n_texts, limit=limits.latency_ratio, rows=(row,))
