@@ -73,6 +73,7 @@ class GroupOffsets:
             self._consumer.assign([tp])
             self._consumer.seek(tp, offset)
             record = await asyncio.wait_for(self._consumer.getone(tp), PROBE_S)
+            self._consumer.pause(tp)
             return record.offset
 
 

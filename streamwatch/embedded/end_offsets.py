@@ -31,10 +31,14 @@ def read_end_offsets(reader: Any, answered: Mapping[Any, int]) -> dict[Any, int]
 
 
 async def read_end_offsets_async(reader: Any, answered: Mapping[Any, int]) -> dict[Any, int]:
-    """The same by an `aiokafka.AIOKafkaConsumer`."""
+    """The same by an `aiokafka.AIOKafkaConsumer`.
+
+    It would go on fetching what it is assigned, for nobody and some hundred times a second: it is paused until the next time.
+    """
     ends, waiting = dict(answered), _not_empty(answered)
-    if waiting:
-        reader.assign(list(waiting))
+    read = list(waiting)
+    if read:
+        reader.assign(read)
     for part in waiting:
         reader.seek(part, answered[part] - 1)
     deadline = time.monotonic() + READ_TIMEOUT_S
@@ -42,6 +46,7 @@ async def read_end_offsets_async(reader: Any, answered: Mapping[Any, int]) -> di
         for part, records in (await reader.getmany(timeout_ms=int(POLL_S * 1000))).items():
             ends[part] = max(ends[part], records[-1].offset + 1)
             waiting.discard(part)
+    reader.pause(*read)
     return ends
 
 
