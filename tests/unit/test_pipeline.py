@@ -5,12 +5,14 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from streamwatch.codec import decode, encode
 from streamwatch.config import Settings
 from streamwatch.delivery import pipeline as module
 from streamwatch.delivery.intake import SourceRecord
-from streamwatch.delivery.pipeline import Pipeline, Run
+from streamwatch.delivery.pipeline import GATHER_S, WAVE_S, Pipeline, Run, pause_s
 from streamwatch.errors import BrokerUnavailable, ModelError, RejectError
 from streamwatch.inference.engine import Answer, NullEngine, NullRow
 from streamwatch.records import Classified, DeadLetter
@@ -380,3 +382,17 @@ def test_partitions_do_not_wait_for_each_other() -> None:
             assert stuck.committable == 0
 
     asyncio.run(check())
+
+
+@given(st.floats(0, 1e6), st.floats(0, WAVE_S))
+def test_under_traffic_all_partitions_send_at_the_same_moments(sent_s: float, since_s: float) -> None:
+    now_s = sent_s + since_s
+    pause = pause_s(now_s, sent_s)
+    if now_s - sent_s <= WAVE_S:
+        assert 0 < pause <= WAVE_S
+        waves = (now_s + pause) / WAVE_S
+        assert abs(waves - round(waves)) < 1e-3
+
+
+def test_after_a_wave_without_traffic_a_document_leaves_at_once() -> None:
+    assert pause_s(now_s=10.0 + 2 * WAVE_S, sent_s=10.0) == GATHER_S
