@@ -22,6 +22,8 @@ from streamwatch.agents.promotions import PromotionsKeeper
 from streamwatch.agents.rules import RulesKeeper
 from streamwatch.agents.sender import KafkaSender
 from streamwatch.alerting.adoption import Published, orphans
+from streamwatch.alerting.closing import close
+from streamwatch.alerting.drift_watch import EPISODES, MONITORS, DriftWatch
 from streamwatch.alerting.evaluator import Evaluator
 from streamwatch.alerting.stalled import Stalls
 from streamwatch.alerting.store import AlertStore
@@ -29,6 +31,8 @@ from streamwatch.alerting.transition import Transition
 from streamwatch.channels import channel
 from streamwatch.codec import decode
 from streamwatch.config import BUCKET_MS
+from streamwatch.drift.stored import DRIFT_BUCKET_MS
+from streamwatch.drift.sums import Sums
 from streamwatch.errors import RejectError, RetryError, StaleState
 from streamwatch.records import Alert
 from streamwatch.timeline import bucket_start
@@ -64,6 +68,7 @@ class AlertService:
             auto_offset_reset="earliest", max_partition_fetch_bytes=EVIDENCE_BYTES, **client_options(context.settings)
         )
         self._evaluator: Evaluator | None = None
+        self._drift = DriftWatch(context.settings)
         self._progress = SourceProgress(context, offsets, self._consumer)
         self._evidence = EvidenceReader(context, offsets, self._consumer)
         self._drawer = Drawer(context.settings, self._evidence)
@@ -137,7 +142,8 @@ class AlertService:
             return
         await self._rules.look(next_bucket_ms=max(evaluator.closed_until_ms, 0))
         evaluator.set_rules(self._rules.history)
-        ended = orphans(self._published.values(), evaluator.open_alerts, evaluator.closed_until_ms)
+        open_ = evaluator.open_alerts | self._drift.open_alerts
+        ended = orphans(self._published.values(), open_, evaluator.closed_until_ms)
         for alert in ended:
             await self._sender.alert(alert)
             self._published[alert.id] = alert
@@ -151,10 +157,13 @@ class AlertService:
         self._stalls.know(self._published.values())
         state = await self._store.load()
         await self._drawer.load(self._store)
-        self._evaluator = Evaluator(
-            self._settings, rules, state, Published.of(self._published.values()), self._promotions.versions
-        )
+        published = Published.of(self._published.values())
+        self._drift = DriftWatch(self._settings, await self._kept_of_drift(), published)
+        self._evaluator = Evaluator(self._settings, rules, state, published, self._promotions.versions)
         return self._evaluator
+
+    async def _kept_of_drift(self) -> dict[str, bytes]:
+        return {name: await self._store.beside(name) for name in (EPISODES, MONITORS)}
 
     # -- one step
 
@@ -167,17 +176,23 @@ class AlertService:
             buckets, until_ms = few, few[-1] + BUCKET_MS
         entries = await self._store.entries(buckets)
         await self._promotions.meet(evaluator, entries)
-        transitions = evaluator.advance(until_ms, entries)
-        alerts = await self._evidence.completed([t for t in transitions if self._is_new(t)])
-        samples = await self._drawer.draw(evaluator.take_counted())
+        closed = close(evaluator, self._drift, until_ms, entries, await self._sums(before, until_ms))
+        alerts = await self._evidence.completed([t for t in closed.transitions if self._is_new(t)])
+        samples = [one for piece in closed.pieces for one in await self._drawer.draw(piece.counted, piece.drifting)]
         evaluated = {bucket: len(found) for bucket, found in entries}
-        await self._store.commit(
-            before, until_ms, evaluator.take_changes(), alerts, evaluated, self._drawer.state, samples
-        )
+        beside = self._drawer.state | self._drift.take_changes()
+        await self._store.commit(before, until_ms, evaluator.take_changes(), alerts, evaluated, beside, samples)
         for alert in alerts:
             self._published[alert.id] = alert
             log.warning("%s %s %s since %s", alert.state, alert.series, alert.kind, alert.onset.isoformat())
         await self._send()
+
+    async def _sums(self, before_ms: int, until_ms: int) -> list[tuple[int, Sums]]:
+        """The drift monitors' buckets that ended in this step."""
+        if not self._drift.on:
+            return []
+        first_ms, last_ms = before_ms - DRIFT_BUCKET_MS + 1, until_ms - DRIFT_BUCKET_MS
+        return await self._store.sums(max(first_ms, 0), last_ms + 1)
 
     def _is_new(self, transition: Transition) -> bool:
         """Whether no revision at or above this one was sent. The channel is compacted: it may hold only the newest."""

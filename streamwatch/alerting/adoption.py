@@ -60,10 +60,15 @@ class Published:
 
     def overlapping(self, rule: str, event: Event | None) -> Known | None:
         """The alert that the episode of `event` continues. None where its own id was told: that is no other episode."""
-        if event is None or event.episode.id in self._ids:
+        if event is None:
             return None
-        onset_ms = event.episode.onset_ms
-        candidates = self._known.get((rule, event.series, event.kind), ())
+        return self.known(rule, event.series, event.kind, event.episode.id, event.episode.onset_ms)
+
+    def known(self, rule: str, series: str, kind: str, id: str, onset_ms: int) -> Known | None:
+        """The same for an episode of that id and onset."""
+        if id in self._ids:
+            return None
+        candidates = self._known.get((rule, series, kind), ())
         fitting = [one for one in candidates if _covers(one, onset_ms)]
         return max(fitting, key=lambda one: one.onset_ms) if fitting else None
 

@@ -29,11 +29,11 @@ import msgspec
 
 from streamwatch.alerting.adoption import Published
 from streamwatch.alerting.incident import Incident
-from streamwatch.alerting.incidents import Incidents
+from streamwatch.alerting.incidents import PAST_SHOWN, Incidents
 from streamwatch.alerting.roster import NAMES_KEPT, Room, Roster
 from streamwatch.alerting.series import DetectorState, EvidenceState, Series, SeriesState
 from streamwatch.alerting.texts import Texts
-from streamwatch.alerting.transition import Changes, EvaluatorState, Transition
+from streamwatch.alerting.transition import Changes, EvaluatorState, Reference, Transition
 from streamwatch.alerting.voices import Voice, voices
 from streamwatch.alerting.watch import Event
 from streamwatch.config import Settings
@@ -41,7 +41,9 @@ from streamwatch.detection.peers import Peers
 from streamwatch.detection.settings import DetectionConfig
 from streamwatch.detection.versions import NO_VERSION, Versions
 from streamwatch.errors import StaleState
+from streamwatch.records import Drift
 from streamwatch.rules.history import RuleHistory
+from streamwatch.rules.rule import Rule
 from streamwatch.rules.rule_set import KINDS, RuleSet, default_rules
 from streamwatch.timeline import DAY_MS, MINUTE_MS, bucket_start
 from streamwatch.trends.entry import Entry
@@ -176,6 +178,21 @@ class Evaluator:
             transitions += self._count(start_ms, entries)
         return transitions + self._pass_time(closed_until_ms)
 
+    def drift_rule(self, series: str, at_ms: int) -> Rule | None:
+        """The rule under which drift of a series is told that was found when time came to `at_ms`."""
+        return self._rules_at(at_ms - self.config.bucket_ms).rule_for(series, "drift")
+
+    def past(self, series: str, before_ms: int) -> tuple[Reference, ...]:
+        """Where texts are to be read that a series, or the whole stream, spoke of before."""
+        one = self._series.get(series) or self._series.get("all")
+        return one.past.references(before_ms, at_most=PAST_SHOWN) if one is not None else ()
+
+    def join_drift(self, series: Sequence[str], drift: Drift, at_ms: int) -> tuple[bool, Transition | None]:
+        """Tell of a drift, found when time came to `at_ms`, with the firing alert about the negative share of one of `series`;
+        whether there is one, and what is to be told."""
+        self._govern(at_ms - self.config.bucket_ms)
+        return self._incidents.join_drift(series, drift, at_ms)
+
     def take_changes(self) -> Changes:
         """What must be persisted since the last call."""
         states = {name: self._series[name].state if name in self._series else None for name in sorted(self._changed)}
@@ -266,9 +283,13 @@ class Evaluator:
                     heard[name].append(voice)
             else:
                 self._amplify(voice)
-        counted = [one for name in sorted(heard) if (one := self._hear(name, start_ms, heard[name])) is not None]
+        models = {voice.model for voice in counted}
+        version = models.pop() if len(models) == 1 else None
+        listening = [
+            one for name in sorted(heard) if (one := self._hear(name, start_ms, heard[name], version)) is not None
+        ]
         self._header.roster.trim()
-        crossing = [one for one in counted if self._may_fire(one, heard[one.name])]
+        crossing = [one for one in listening if self._may_fire(one, heard[one.name])]
         told: list[Transition] = []
         for one in sorted(crossing, key=_specific):
             told += self._tell(one.test(start_ms))
@@ -276,12 +297,12 @@ class Evaluator:
                 self._busy.add(one.name)
         return told
 
-    def _hear(self, name: str, start_ms: int, heard: Sequence[Voice]) -> Series | None:
-        """Count the voices of a series, if it is watched."""
+    def _hear(self, name: str, start_ms: int, heard: Sequence[Voice], version: int | None) -> Series | None:
+        """Count the voices of a series, all read by `version` if one read all, if it is watched."""
         self._header.roster.hear(name, len(heard), start_ms)
         one = self._watched(name)
         if one is not None:
-            one.count(start_ms, heard)
+            one.count(start_ms, heard, version)
             self._changed[name] = None
         return one
 

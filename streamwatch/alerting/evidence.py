@@ -6,13 +6,16 @@ of it comes from one mouth.
 """
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
-from streamwatch.alerting.diversity import Candidate, diverse, folded, near_copies
+from streamwatch.alerting.diversity import LEAST, Candidate, diverse, folded, near_copies
 from streamwatch.alerting.terms import LEAST_PAST, distinctive
 from streamwatch.alerting.transition import Reference, Transition
+from streamwatch.drift.projection import coordinates
 from streamwatch.records import Alert, Classified, Evidence, EvidenceDocument
 from streamwatch.text.clean import model_text
 from streamwatch.timeline import from_ms
@@ -29,17 +32,35 @@ def complete(transition: Transition, documents: Documents) -> Alert:
     """The alert with its evidence. `documents` has the records of `transition.refs` and `transition.past_refs` by
     (partition, offset); some may be gone.
     """
-    found = _found(transition.refs, documents)
+    found = _pointing(_found(transition.refs, documents), transition.toward)
     past = _found(transition.past_refs, documents)
     evidence = _with_documents(transition.alert.evidence, found, [_read(record) for _, record in past.values()])
     records = [record for _, record in found.values()]
     evidence = msgspec.structs.replace(evidence, entities=_entities(records), channels=_channels(records))
-    return msgspec.structs.replace(transition.alert, evidence=evidence, model=_model(records))
+    if transition.alert.kind == "drift":  # no series has counted who speaks
+        evidence = _with_authors(evidence, records)
+    return msgspec.structs.replace(transition.alert, evidence=evidence, model=transition.alert.model or _model(records))
 
 
 def _found(refs: Iterable[Reference], documents: Documents) -> Found:
     places = [(ref, (ref.partition, ref.offset)) for ref in refs]
     return {place: (ref, documents[place]) for ref, place in places if place in documents}
+
+
+def _pointing(found: Found, toward: bytes) -> Found:
+    """Those of the documents whose projections have the largest products with `toward`, a third of all; all without it."""
+    if not toward:
+        return found
+    direction = coordinates(toward).astype(np.int64)
+    products = {place: _product(record, direction) for place, (_, record) in found.items()}
+    most = sorted(found, key=lambda place: (-products[place], str(place)))[: max(len(found) // 3, LEAST)]
+    return {place: found[place] for place in found if place in most}
+
+
+def _product(record: Classified, direction: NDArray[np.int64]) -> int:
+    """How far a document points there; one without a projection points nowhere."""
+    said = record.prediction.projection if record.prediction is not None else b""
+    return int(coordinates(said) @ direction) if len(said) == len(direction) else 0
 
 
 def _with_documents(known: Evidence, found: Found, past: list[str]) -> Evidence:
@@ -91,6 +112,16 @@ def _document(ref: Reference, record: Classified, copies: int) -> EvidenceDocume
         channel=record.source_channel,
         partition=record.source_partition,
         offset=record.source_offset,
+    )
+
+
+def _with_authors(evidence: Evidence, records: Sequence[Classified]) -> Evidence:
+    authors = Counter(record.author_hash for record in records if record.author_hash)
+    return msgspec.structs.replace(
+        evidence,
+        n_distinct_texts=len(records),
+        n_distinct_authors=len(authors),
+        largest_author_share=max(authors.values()) / authors.total() if authors else None,
     )
 
 

@@ -8,7 +8,7 @@ import msgspec
 from streamwatch.alerting.severity import severity
 from streamwatch.alerting.watch import Event
 from streamwatch.detection.reading import Reading
-from streamwatch.records import Alert, AlertKind, AlertState, Evidence, Member, Resolution, Severity
+from streamwatch.records import Alert, AlertKind, AlertState, Drift, Evidence, Member, Resolution, Severity
 from streamwatch.rules.rule import Rule
 from streamwatch.timeline import from_ms
 
@@ -51,7 +51,7 @@ class Incident(msgspec.Struct, array_like=True):
 
     A `muted` one was told to its end before the evaluator's state was lost, and nothing more is told of it. `severity`,
     `labels` and `routes` are the rule's; what it said last stays when the rule is gone, so that who was told of the beginning
-    is told of the end.
+    is told of the end. `drift` is what the monitors found of the same series.
     """
 
     id: str
@@ -65,6 +65,7 @@ class Incident(msgspec.Struct, array_like=True):
     severity: Literal["auto"] | Severity = "auto"
     labels: dict[str, str] = {}
     routes: tuple[str, ...] = ()
+    drift: Drift | None = None
 
     @property
     def root(self) -> IncidentMember:
@@ -127,6 +128,7 @@ class Incident(msgspec.Struct, array_like=True):
             routes=self.routes,
             resolution=resolution,
             detector=self.detector,
+            drift=self.drift,
         )
 
     def _severity(self) -> Severity:

@@ -13,7 +13,7 @@ Of several the one with the largest overlap, then the oldest, then the first by 
 when no member is pending or firing.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from streamwatch.alerting.adoption import Known, Published
 from streamwatch.alerting.incident import Incident
@@ -21,7 +21,7 @@ from streamwatch.alerting.series import Series
 from streamwatch.alerting.transition import Transition
 from streamwatch.alerting.watch import Event, Watch
 from streamwatch.alerting.witnesses import Witness
-from streamwatch.records import AlertState, Evidence, Resolution
+from streamwatch.records import AlertState, Drift, Evidence, Resolution
 from streamwatch.rules.rule import Rule
 from streamwatch.rules.rule_set import RuleSet
 
@@ -57,6 +57,16 @@ class Incidents:
         if incident is None:  # the rule that began it is gone with its incident
             return None
         return self._go_on(incident, event)
+
+    def join_drift(self, series: Sequence[str], drift: Drift, at_ms: int) -> tuple[bool, Transition | None]:
+        """Tell of a drift with the firing alert about the negative share of one of `series`, the first of them that has one;
+        whether there is one, and what is to be told."""
+        for name in series:
+            incident = next((one for one in self.open if _tells_of_share(one, name)), None)
+            if incident is not None:
+                incident.drift = drift
+                return True, self._told(incident, at_ms, "firing")
+        return False, None
 
     def _of(self, event: Event) -> Incident | None:
         return next((one for one in self.open if one.member(event.series, event.kind)), None)
@@ -115,11 +125,16 @@ class Incidents:
     def _tell(
         self, incident: Incident, event: Event, state: AlertState, resolution: Resolution = ""
     ) -> Transition | None:
+        return self._told(incident, event.at_ms, state, resolution)
+
+    def _told(
+        self, incident: Incident, at_ms: int, state: AlertState, resolution: Resolution = ""
+    ) -> Transition | None:
         if incident.muted:
             return None
         incident.state = state
         incident.revision += 1
-        return self._transition(incident, event.at_ms, resolution)
+        return self._transition(incident, at_ms, resolution)
 
     # -- what belongs together
 
@@ -189,6 +204,11 @@ class Incidents:
 
     def _rule(self, incident: Incident) -> Rule | None:
         return next((rule for rule in self._rules().rules if rule.name == incident.rule), None)
+
+
+def _tells_of_share(incident: Incident, series: str) -> bool:
+    member = incident.member(series, "negative_share")
+    return incident.state == "firing" and member is not None and member.state == "firing"
 
 
 def _texts_since(ring: Iterable[Witness], since_ms: int) -> set[str]:

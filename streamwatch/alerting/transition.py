@@ -18,12 +18,14 @@ class Reference(Record, frozen=True):
 class Transition(Record, frozen=True, kw_only=True):
     """A new state of an episode. `alert.evidence` has the concentration and no documents; `complete` fills them in.
 
-    `past_refs` is a sample of what the series spoke of before its window: what terms are compared with.
+    `past_refs` is a sample of what the series spoke of before its window: what terms are compared with. With `toward`, 64
+    signed bytes, those of `refs` are shown whose projections point there most.
     """
 
     alert: Alert
     refs: tuple[Reference, ...] = ()
     past_refs: tuple[Reference, ...] = ()
+    toward: bytes = b""
 
     @property
     def key(self) -> tuple[str, int]:

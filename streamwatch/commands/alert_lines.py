@@ -9,12 +9,21 @@ from rich.text import Text
 
 from streamwatch.alerting.witnesses import KEPT
 from streamwatch.decisions.view import Standing
-from streamwatch.records import Alert, Evidence, EvidenceDocument, Member
+from streamwatch.records import Alert, Drift, Evidence, EvidenceDocument, Member, Moved
 from streamwatch.text.clean import normalise
 from streamwatch.timeline import format_rfc3339, to_ms
 
 N_DOCUMENTS = 5
 N_MEMBERS = 5
+N_MOVED = 4
+MONITORS = {
+    "class_shares": "class shares",
+    "confidence": "confidence",
+    "embedding": "embeddings",
+    "error_rate": "the error rate",
+    "unclear_share": "the share without a topic",
+}
+"""What each drift monitor watches, in words."""
 STATE_STYLES = {"firing": "bold red", "pending": "yellow", "resolved": "green"}
 SEVERITY_STYLES = {"critical": "bold red", "warning": "yellow", "info": "cyan"}
 
@@ -23,6 +32,7 @@ def alert_lines(alert: Alert, standing: Standing | None = None) -> list[Text]:
     """The alert with what people said of it, the other series of its incident, what it rests on, and its evidence."""
     return [
         headline(alert, standing or Standing()),
+        *_drifts(alert),
         *_members(alert.members),
         *_labels(alert),
         *_evidence(alert.evidence),
@@ -39,7 +49,7 @@ def headline(alert: Alert, standing: Standing) -> Text:
     line.append(alert.severity, SEVERITY_STYLES[alert.severity])
     line.append("  ")
     line.append(normalise(alert.series), "bold")
-    line.append(f"  {_what(alert)}, since {format_rfc3339(to_ms(alert.onset))}")
+    line.append(f"  {normalise(_what(alert))}, since {format_rfc3339(to_ms(alert.onset))}")
     line.append(f"  {alert.id}.{alert.revision}", "dim")
     for words in _said(standing):
         line.append(f"  [{words}]", "magenta")
@@ -65,12 +75,40 @@ def _what(alert: Alert) -> str:
     """What was seen against what was expected; what stands still has neither."""
     if alert.kind == "stalled":
         return _stalled(alert)
+    if alert.kind == "drift" and alert.drift is not None:
+        return drift_words(alert.drift)
     if alert.kind == "negative_share":
         return (
             f"{alert.share:.0%} negative ({alert.k} of {alert.n}), "
             f"expected {alert.p0:.0%} ({alert.p0_low:.0%} to {alert.p0_high:.0%})"
         )
     return f"{alert.k} negative, expected {alert.k_expected:.1f}"
+
+
+def drift_words(drift: Drift) -> str:
+    """What moved, the largest first.
+
+    >>> moved = (Moved(label="negative", before=0.21, after=0.4), Moved(label="positive", before=0.3, after=0.2, topic="ipo"))
+    >>> drift_words(Drift(monitor="class_shares", model="m", e_value=1, threshold=1, moved=moved, topics=("ipo",)))
+    'class shares drifted: negative 0.21 → 0.40; in ipo: positive 0.30 → 0.20'
+    >>> drift_words(Drift(monitor="embedding", model="m", e_value=1, threshold=1, topics=("ipo", "macro")))
+    'embeddings drifted, in ipo, macro'
+    """
+    parts = [_moved(one) for one in drift.moved[:N_MOVED]]
+    if drift.monitor == "embedding":
+        return f"{MONITORS['embedding']} drifted" + (f", in {', '.join(drift.topics)}" if drift.topics else "")
+    return f"{MONITORS[drift.monitor]} drifted" + (f": {'; '.join(parts)}" if parts else "")
+
+
+def _moved(one: Moved) -> str:
+    where = f"in {one.topic}: " if one.topic else ""
+    return f"{where}{one.label} {one.before:.2f} → {one.after:.2f}"
+
+
+def _drifts(alert: Alert) -> Iterator[Text]:
+    """What the monitors found of the same series, where another alert tells of it."""
+    if alert.drift is not None and alert.kind != "drift":
+        yield Text("    " + normalise(drift_words(alert.drift)), "dim")
 
 
 def _stalled(alert: Alert) -> str:

@@ -13,7 +13,7 @@ from streamwatch.errors import ConfigError
 from streamwatch.records import RulesChange
 from streamwatch.rules.faults import RulesError
 from streamwatch.rules.reading import EXAMPLE, read_rules
-from streamwatch.rules.rule import KINDS
+from streamwatch.rules.rule import KINDS, RULE_KINDS, may_drift
 from streamwatch.rules.rule_set import RuleSet, default_rules
 from streamwatch.rules.watched_file import read_file, rules_file
 from streamwatch.rules.writing import write_rules
@@ -46,7 +46,7 @@ def check(file: Path, series: tuple[str, ...], as_json: bool) -> None:
     except RulesError as error:
         _refuse(error, as_json)
         sys.exit(1)
-    owners = {name: {kind: _owner(found, name, kind) for kind in KINDS} for name in series}
+    owners = {name: {kind: _owner(found, name, kind) for kind in _kinds(name)} for name in series}
     if as_json:
         click.echo(msgspec.json.encode({"ok": True, "digest": found.digest, "rules": found, "owners": owners}))
         return
@@ -90,6 +90,11 @@ def _refuse(error: RulesError, as_json: bool) -> None:
         click.echo(msgspec.json.encode({"ok": False, "faults": error.lines}))
     for line in () if as_json else error.lines:
         click.echo(line, err=True)
+
+
+def _kinds(series: str) -> tuple[str, ...]:
+    """What can be told of a series."""
+    return RULE_KINDS if may_drift(series) else KINDS
 
 
 def _owner(found: RuleSet, series: str, kind: str) -> str | None:

@@ -56,7 +56,7 @@ class DetectionConfig(msgspec.Struct, frozen=True):
             self,
             false_alarms_per_week=rule.false_alarms_per_week,
             max_series=rule.max_series,
-            n_kinds=len(rule.kinds),
+            n_kinds=max(len(rule.tested), 1),
         )
 
     @property

@@ -31,7 +31,7 @@ from streamwatch.rules.fields import (
     truth,
     whole,
 )
-from streamwatch.rules.rule import KINDS, Rule, default_rule
+from streamwatch.rules.rule import KINDS, RULE_KINDS, Rule, default_rule
 from streamwatch.rules.rule_set import Grouping, Inhibition, RuleSet
 from streamwatch.rules.shadows import check_shadows
 from streamwatch.rules.yaml_tree import MAX_BYTES, MAX_FILE_BYTES, Mapping, Node, Sequence, parse
@@ -47,7 +47,7 @@ RULE_KEYS: dict[str, Reader] = {
     "name": identifier,
     "series": several(pattern),
     "except": several(pattern, least=0),
-    "kinds": several(one_of(KINDS)),
+    "kinds": several(one_of(RULE_KINDS)),
     "false_alarms_per_week": number(above=0, most=10_080),
     "max_series": whole(least=1, most=MOST_SERIES),
     "min_negatives": whole(least=1),
@@ -125,7 +125,7 @@ def _rules(node: Node, default: Rule) -> tuple[Rule, ...]:
     if faults:
         raise Faults(faults)
     _check_names(node)
-    share = default.false_alarms_per_week / max(sum("false_alarms_per_week" not in one for one in given), 1)
+    share = default.false_alarms_per_week / max(sum(map(_shares, given)), 1)
     rules = tuple(_rule(one, default, share) for one in given)
     for rule, item in zip(rules, node.items, strict=True):
         with collected(faults):
@@ -143,6 +143,11 @@ def _one(item: Node) -> dict[str, Any]:
         if key not in given:
             raise Fault(item.line, f"a rule without `{key}`: {why}")
     return given
+
+
+def _shares(given: dict[str, Any]) -> bool:
+    """Whether a rule takes its part of the setting: it tests something, and has no budget of its own."""
+    return "false_alarms_per_week" not in given and bool(set(given.get("kinds", KINDS)) & set(KINDS))
 
 
 def _rule(given: dict[str, Any], default: Rule, false_alarms_per_week: float) -> Rule:

@@ -26,7 +26,11 @@ from streamwatch.timeline import DAY_MS, HOUR_MS
 
 TestedKind = Literal["negative_share", "negative_volume"]
 KINDS: tuple[TestedKind, ...] = get_args(TestedKind)
-"""What a rule can test. `stalled` is about a channel and not about a series: no rule owns it."""
+"""What a rule can test on a series: these share its budget of false alarms."""
+RuleKind = Literal["negative_share", "negative_volume", "drift"]
+RULE_KINDS: tuple[RuleKind, ...] = get_args(RuleKind)
+"""What a rule can own. The promise of `drift` is a setting and no part of a rule's budget. `stalled` is about a channel and not
+about a series: no rule owns it."""
 UNCLEAR_SERIES = f"topic:{UNCLEAR}"
 """The series of documents that are about none of the topics."""
 
@@ -38,8 +42,8 @@ class Rule(msgspec.Struct, frozen=True):
         name: stands in every alert of the rule and in its id.
         series: patterns of series names (`*` only); one must match. `topic:unclear` is matched by its own name alone.
         except_series: patterns of series that are not the rule's all the same.
-        kinds: the tests that it runs.
-        false_alarms_per_week: allowed over all series of the rule and both kinds, together.
+        kinds: the tests that it runs, and whether drift of its series is told under its name.
+        false_alarms_per_week: allowed over all series of the rule and the kinds that it tests, together.
         max_series: how many series the budget is shared over: as many as the rule will ever have, not today's number. The
             cap on all series together is the setting.
         min_negatives: fewer negatives than this in the window fire nothing (volume).
@@ -57,7 +61,7 @@ class Rule(msgspec.Struct, frozen=True):
     name: str
     series: tuple[str, ...] = ("*",)
     except_series: tuple[str, ...] = ()
-    kinds: tuple[TestedKind, ...] = KINDS
+    kinds: tuple[RuleKind, ...] = RULE_KINDS
     false_alarms_per_week: float = 1.0
     max_series: int = 200
     min_negatives: int = 5
@@ -76,6 +80,20 @@ class Rule(msgspec.Struct, frozen=True):
         if series == UNCLEAR_SERIES and series not in self.series:
             return False
         return kind in self.kinds and matches_any(self.series, series) and not matches_any(self.except_series, series)
+
+    @property
+    def tested(self) -> tuple[RuleKind, ...]:
+        """Those of its kinds that share its budget of false alarms."""
+        return tuple(kind for kind in self.kinds if kind in KINDS)
+
+
+def may_drift(pattern: str) -> bool:
+    """Whether a series of that name, or pattern, can be what a drift alert is about: the whole stream, or a topic.
+
+    >>> [may_drift(pattern) for pattern in ("all", "topic:ipo", "*", "ticker:*")]
+    [True, True, True, False]
+    """
+    return not pattern.startswith(("ticker:", "entity:", "source:"))
 
 
 def default_rule(settings: Settings) -> Rule:

@@ -78,7 +78,7 @@ class RuleSet(msgspec.Struct, frozen=True):
     @property
     def false_alarms_per_week(self) -> float:
         """What all rules together allow."""
-        return sum(rule.false_alarms_per_week for rule in self.rules)
+        return sum(rule.false_alarms_per_week for rule in self.rules if rule.tested)
 
 
 def default_rules(settings: Settings) -> RuleSet:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from streamwatch.rules.faults import Fault
 from streamwatch.rules.glob import covers
-from streamwatch.rules.rule import UNCLEAR_SERIES, Rule
+from streamwatch.rules.rule import UNCLEAR_SERIES, Rule, may_drift
 from streamwatch.rules.yaml_tree import Mapping, Node
 from streamwatch.rules.yaml_tree import Sequence as Items
 
@@ -25,7 +25,10 @@ def _owner(rule: Rule, pattern: str, earlier: Sequence[Rule]) -> str:
     """Who takes all that the pattern names, or nothing."""
     if any(covers(wide, pattern) for wide in rule.except_series):
         return "the rule's own `except` covers it"
-    owners = [_first(earlier, pattern, kind) for kind in rule.kinds]
+    kinds = [kind for kind in rule.kinds if kind != "drift" or may_drift(pattern)]
+    if not kinds:
+        return "drift is about `all` and about topics"
+    owners = [_first(earlier, pattern, kind) for kind in kinds]
     if None in owners:
         return ""
     names = " and ".join(f"`{name}`" for name in dict.fromkeys(owners))

@@ -13,7 +13,7 @@ from streamwatch.rules.faults import RulesError
 from streamwatch.rules.glob import covers, matches
 from streamwatch.rules.history import RuleHistory
 from streamwatch.rules.reading import EXAMPLE, GROUPING_KEYS, INHIBIT_KEYS, RULE_KEYS, read_rules
-from streamwatch.rules.rule import KINDS, Rule
+from streamwatch.rules.rule import KINDS, RULE_KINDS, Rule
 from streamwatch.rules.rule_set import Grouping, Inhibition, RuleSet, default_rules
 from streamwatch.rules.writing import write_rules
 
@@ -71,7 +71,8 @@ REFUSED = {
     "rules-as-a-mapping": "2: `rules`: a list of at least one rule is expected",
     "rules-missing": "2: `rules` is missing: nothing would be watched",
     "series-with-a-space": "4: `series`: one value is expected and not a mapping: no space after the colon of a series",
-    "stalled-is-no-kind-of-a-rule": "4: `kinds`: `stalled` is not known: there are negative_share, negative_volume",
+    "drift-of-a-ticker": "3: `ticker:*` can never match: drift is about `all` and about topics",
+    "stalled-is-no-kind-of-a-rule": "4: `kinds`: `stalled` is not known: there are negative_share, negative_volume, drift",
     "tab": "3: a tab: YAML is indented with spaces",
     "tag": "2: tags are not taken (`tag:yaml.org,2002:python/object/apply:os.system`)",
     "too-deep": "1: nested too deeply",
@@ -192,7 +193,7 @@ def test_rules_without_a_budget_share_that_of_the_settings() -> None:
 def test_without_a_file_one_rule_has_the_settings() -> None:
     found = default_rules(Settings.model_construct(false_alarms_per_week=2.0, max_series=50, keep_firing_s=60))
     (rule,) = found.rules
-    assert (rule.name, rule.series, rule.kinds, rule.severity) == ("default", ("*",), KINDS, "auto")
+    assert (rule.name, rule.series, rule.kinds, rule.severity) == ("default", ("*",), RULE_KINDS, "auto")
     assert (rule.false_alarms_per_week, rule.max_series, rule.keep_firing_for_ms) == (2.0, 50, 60_000)
     assert read_rules(write_rules(found)) == found
 
@@ -287,7 +288,7 @@ def rule_sets(draw: st.DrawFn) -> RuleSet:
             name,
             series=(f"topic:{i}",) if draw(st.booleans()) else (f"ticker:{i}*", "all")[: 1 + (i == 0)],
             except_series=tuple(draw(st.lists(PATTERNS.filter(lambda p: "*" not in p), max_size=2, unique=True))),
-            kinds=draw(st.sampled_from([KINDS, KINDS[:1], KINDS[1:]])),
+            kinds=draw(st.sampled_from([RULE_KINDS, KINDS, KINDS[:1], RULE_KINDS[2:]])),
             false_alarms_per_week=draw(st.floats(1e-6, 10_000)),
             max_author_share=draw(st.floats(0.01, 1)),
             for_ms=draw(st.integers(0, 59_999)),
@@ -320,3 +321,11 @@ def test_whatever_stands_in_a_file_is_rules_or_a_config_error(raw: bytes | str) 
         read_rules(raw)
     except RulesError as error:
         assert "\n" not in str(error)
+
+
+def test_a_rule_of_drift_alone_takes_nothing_of_the_budget() -> None:
+    text = "rules: [{name: moved, series: 'topic:*', kinds: [drift]}, {name: rest, series: '*'}]"
+    rules = read_rules(text, Settings(false_alarms_per_week=7))
+    assert rules.false_alarms_per_week == 7 and rules.rules[1].false_alarms_per_week == 7
+    assert rules.rule_for("topic:ipo", "drift").name == "moved"  # type: ignore[union-attr]
+    assert rules.rule_for("topic:ipo", "negative_share").name == rules.rule_for("all", "drift").name == "rest"  # type: ignore[union-attr]
