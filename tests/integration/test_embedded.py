@@ -74,7 +74,7 @@ def test_the_end_of_a_partition_is_after_the_last_record_whatever_the_batches(
     assert broker.end_offsets(settings, [part]) == {part: sum(batches)}
 
 
-def test_the_end_of_a_partition_by_aiokafka(settings: Settings) -> None:
+def test_the_end_of_a_partition_by_aiokafka_which_fetches_nothing_on_afterwards(settings: Settings) -> None:
     channels.create(settings)
     topic = channels.channel(settings, "news")
     sender = broker.producer(settings, linger_ms=50)
@@ -86,7 +86,9 @@ def test_the_end_of_a_partition_by_aiokafka(settings: Settings) -> None:
         await reader.start()
         parts = [aiokafka.TopicPartition(topic, p) for p in range(2)]
         try:
-            return await read_end_offsets_async(reader, await reader.end_offsets(parts))
+            found = await read_end_offsets_async(reader, await reader.end_offsets(parts))
+            assert reader.paused() == reader.assignment()
+            return await read_end_offsets_async(reader, found)  # asked again, it reads again
         finally:
             await reader.stop()
 
