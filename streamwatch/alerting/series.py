@@ -147,14 +147,20 @@ class Series:
         level = self.share.state.baseline.level
         return level if version == self.units.version else self._between(self.units.version, version).share(level)
 
-    def count(self, start_ms: int, heard: Sequence[Voice]) -> None:
-        """Count the voices of the bucket at `start_ms`."""
-        counted = [voice for voice in heard if not voice.negative or self._hear(voice, start_ms)]
+    def count(self, start_ms: int, heard: Sequence[Voice], version: int | None = None) -> None:
+        """Count the voices of the bucket at `start_ms`; `version` read all of them, where it is one and known to be."""
+        counted: list[Voice] = []
+        n_negative = 0
         for voice in heard:
+            if not voice.negative:
+                counted.append(voice)
+            elif self._hear(voice, start_ms):
+                counted.append(voice)
+                n_negative += 1
             self.past.add(voice, start_ms)
         self.last_ms = start_ms
         self.n_heard += len(heard)
-        n_negative, guests = sum(voice.negative for voice in counted), self._receive(counted)
+        guests = NOBODY if version == self.units.version else self._receive(counted)
         for watch in self.watches:
             watch.detector.update(start_ms, len(counted), n_negative, guests)
 
@@ -162,10 +168,9 @@ class Series:
 
     def _receive(self, counted: Sequence[Voice]) -> Mapping[int, int]:
         """The documents of each version but that of the units, which may be another one after them."""
-        own = self.units.version
-        if all(voice.model == own for voice in counted):
+        own, counts = self.units.version, Counter(voice.model for voice in counted)
+        if counts.keys() <= {own, NO_VERSION}:
             return NOBODY
-        counts = Counter(voice.model for voice in counted)
         what = self.units.receive(counts)
         if own == NO_VERSION:
             self._lean()
