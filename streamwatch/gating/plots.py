@@ -17,7 +17,7 @@ from streamwatch.gating.report import Reliability, Row
 
 INCUMBENT, CANDIDATE, BAD, QUIET = "#8a94a6", "#1d5fd1", "#b3261e", "#d5dae3"
 NAME_CHARS = 46
-STYLE = {
+STYLE: Any = {
     "svg.fonttype": "none", "svg.hashsalt": "streamwatch", "text.parse_math": False, "font.family": "sans-serif", "font.size": 9,
     "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": "#8a94a6", "xtick.color": "#4a5468",
     "ytick.color": "#1f2937",

@@ -23,6 +23,7 @@ from streamwatch.labelling.examples import answer
 from streamwatch.models.gated import keep, verdict
 from streamwatch.models.pointer import read_current, read_history
 from streamwatch.models.registry import add, checked, listing, promote, roll_back
+from streamwatch.testing.records import classified
 
 NOW, LATER = "2026-01-05T08:00:00Z", "2026-01-05T09:00:00Z"
 
@@ -55,7 +56,7 @@ def run(*arguments: str, registry: Path) -> Any:
     done = CliRunner().invoke(cli, ["models", *arguments], env=environment)
     if done.exception and not isinstance(done.exception, SystemExit):
         raise done.exception
-    return done.output
+    return done.stdout
 
 
 def test_a_model_that_was_not_gated_is_not_promoted(registry: Path, model: Path) -> None:
@@ -190,9 +191,10 @@ def test_gc_keeps_what_serves_what_served_and_their_parents(registry: Path, tmp_
 
 
 def test_a_gate_from_files_says_what_is_missing_and_keeps_its_report(
-    registry: Path, model: Path, tmp_path: Path
+    registry: Path, model: Path, other: Path, tmp_path: Path
 ) -> None:
-    name = add(registry, model)
+    first, name = add(registry, model), add(registry, other)
+    promote(registry, first, NOW, force="a test")
     labels = tmp_path / "labels.jsonl"
     answers = [
         answer(f"d{i}", f"l{i % 3}", text=f"shares fall {i} percent in week {i}", sentiment="negative")
@@ -206,7 +208,7 @@ def test_a_gate_from_files_says_what_is_missing_and_keeps_its_report(
         run("gate", name, *files, registry=registry)
     made = read_report(registry / "gates" / name / "gate.json")
     assert made.check("gain").missing == 200 - made.evidence["fresh"] and made.evidence["fresh"] > 10
-    assert made.check("churn").missing == 2000 and made.incumbent == "shipped"
+    assert made.check("churn").missing == 2000 and made.incumbent == first
     assert "<script" not in (registry / "gates" / name / "gate.html").read_text()
     assert "gate     failed" in run("show", name, registry=registry)
     with pytest.raises(ModelError, match="is not promoted: the gate refuses it"):
@@ -220,6 +222,20 @@ def test_a_parent_that_is_not_there_is_told_of_and_refused(registry: Path, model
     from streamwatch.gating.gate import known_parent
 
     assert known_parent(registry, registry / "models" / name).status == "failed"
+
+
+def test_a_shadow_says_what_would_change_and_writes_nothing(
+    registry: Path, model: Path, other: Path, tmp_path: Path
+) -> None:
+    first, second = add(registry, model), add(registry, other)
+    promote(registry, first, NOW, force="a test")
+    stream = tmp_path / "stream.jsonl"
+    records = [classified(f"d{i}", f"the company lost bag {i} of profit") for i in range(30)]
+    stream.write_bytes(b"".join(msgspec.json.encode(one) + b"\n" for one in records))
+    told = json.loads(run("shadow", second, "--stream", str(stream), "--json", registry=registry))
+    assert told["n"] == 30 and sum(told["tasks"]["sentiment"]["candidate"].values()) == pytest.approx(1)
+    assert "change" in run("shadow", second, "--stream", str(stream), registry=registry)
+    assert not (registry / "gates").exists()
 
 
 def test_what_two_models_differ_in_is_shown(registry: Path, model: Path, other: Path) -> None:
