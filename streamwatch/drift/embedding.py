@@ -35,6 +35,8 @@ UNITS = np.array([40.0] * PROJECTION_BYTES + [100.0] * N_FEATURES)
 MEMORIES = (150.0, 600.0)
 """Documents in which a bet's direction forgets: a fast change, and a slow or small one."""
 assert len(MEMORIES) == N_SCALES
+ROWS_AT_ONCE = 10
+"""Steps that are learnt together, so that the covariance is inverted once for ten."""
 PRIOR_ROWS = 64.0
 """Weight of the prior covariance, diagonal, in steps."""
 PRIOR_VARIANCE = 0.3
@@ -45,8 +47,9 @@ TAIL = 1.0
 """Standard deviations by which a single document's payoff may exceed a Gaussian's: Bernstein's constant."""
 MARGIN = 0.08
 """Standard deviations that may move without being drift."""
-PRIOR_BETS = 30.0
-"""Weight, in steps, of bets having the variance that C says."""
+PRIOR_BETS, PRIOR_DISPERSION = 30.0, 1.5
+"""Weight, in steps, of what the squares of bets are taken to be of the variance that C says, before there are any: C is learnt of
+few more steps than it has rows, and bets go where it is too small. Later some 1.3 is measured."""
 PRIOR_DOCUMENTS, WARM_DOCUMENTS = 5.0, 20.0
 """As in `streamwatch.drift.reference`."""
 
@@ -87,6 +90,7 @@ class Embedding:
         self.inflations = [VarianceInflation() for _ in range(N_SCALES)]
         self.waiting: Floats = np.zeros((0, N_FIELDS))
         self.waiting_r: Singles = np.zeros((0, DIMENSION), dtype=np.float32)
+        self._inverted: tuple[float, Floats] = (-1.0, np.zeros((0, 0)))
 
     def residual(self, at: NDArray[np.int64], sums: Floats) -> tuple[Floats, Floats, Floats]:
         """By stratum, of `sums` (documents, vector): tested documents, residual vectors, variance in documents."""
@@ -107,8 +111,7 @@ class Embedding:
 
     def bets(self) -> list[Bet]:
         """The direction of each memory, from what came before."""
-        inverse = np.linalg.inv(self.covariance())
-        return [self._bet(inverse, scale) for scale in range(N_SCALES)]
+        return [self._bet(self._whitening(), scale) for scale in range(N_SCALES)]
 
     def log_e(self, bets: list[Bet], r: Floats, n: float, variance: float) -> Floats:
         """log e-value of each bet for a step's residual r, of n documents with that variance."""
@@ -121,15 +124,16 @@ class Embedding:
     def dispersion(self, scale: int) -> float:
         """How many times their expected variance the squares of past bets had, at least 1."""
         total, n = self.squares[scale]
-        return max(1.0, float((PRIOR_BETS + total) / (PRIOR_BETS + n)))
+        return max(1.0, float((PRIOR_BETS * PRIOR_DISPERSION + total) / (PRIOR_BETS + n)))
 
     def hold(self, at_ms: int, bets: list[Bet], r: Floats, n: float, variance: float) -> None:
         """Note a step: the directions learn it at once, covariance and spread after a while."""
         z = [float(bet.theta @ r) / (bet.length * variance**0.5) if bet.length else 0.0 for bet in bets]
         self.waiting = np.concatenate([self.waiting, [[at_ms, n, variance, *z]]])
         self.waiting_r = np.concatenate([self.waiting_r, r[None].astype(np.float32)])
-        while len(self.waiting) > 1 and self.waiting[1:, 1].sum() >= LAG_DOCUMENTS:
-            self._learn_first(1)
+        old = int((self.waiting[::-1, 1].cumsum()[::-1] - self.waiting[:, 1] >= LAG_DOCUMENTS).sum())
+        if old >= ROWS_AT_ONCE:
+            self._learn_first(old)
         for scale, memory in enumerate(MEMORIES):
             kept = exp(-n / memory)
             self.toward[scale] = kept * self.toward[scale] + r
@@ -150,13 +154,20 @@ class Embedding:
 
     def distance(self) -> float:
         """How far that is, in standard deviations; what noise alone would make of it is taken off."""
-        return max(bet.length for bet in self.bets())
+        return max(float(bet.length) for bet in self.bets())
 
     def covariance(self) -> Floats:
         """Of one document's vector within its stratum: what residuals say, and a diagonal prior."""
         scatter = self.scatter.astype(np.float64)
         variances = (PRIOR_VARIANCE + scatter.diagonal()) / (1 + self.n_rows)
         return (scatter + PRIOR_ROWS * np.diag(variances)) / (self.n_rows + PRIOR_ROWS)
+
+    def _whitening(self) -> Floats:
+        """The inverse of C, which changes only when rows are learnt; to take it costs more than all the rest of a step."""
+        if self._inverted[0] != self.n_rows:
+            inverse: Floats = np.linalg.inv(self.covariance()).astype(np.float64)
+            self._inverted = self.n_rows, inverse
+        return self._inverted[1]
 
     def _bet(self, inverse: Floats, scale: int) -> Bet:
         if not self.weight[scale]:

@@ -116,12 +116,11 @@ def _carriers(kind: DriftKind, since: Since, carried: Floats, topics: Sequence[s
 
 def _carrier(kind: DriftKind, since: Since, place: int, topic: str, part: float) -> TopicMoved:
     if kind == "embedding":
-        n = int(since.rows[place, N_EMBEDDED])
-        moved = (Moved("part", 0.0, round(part, DIGITS)),)
+        n, moved = int(since.rows[place, N_EMBEDDED]), Moved("part", 0.0, round(part, DIGITS))
     else:
         scores = _scores(kind)
-        n, moved = int(since.rows[place, N + scores[0]]), since.moved(place, scores)
-    return TopicMoved(topic, n, round(part, DIGITS), moved[0])
+        n, moved = int(since.rows[place, N + scores[0]]), since.moved(place, scores)[0]
+    return TopicMoved(topic, n, round(part, DIGITS), moved)
 
 
 def _bytes(direction: Floats) -> bytes:

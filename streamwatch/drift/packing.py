@@ -1,11 +1,16 @@
 """Spread and embedding, to their structs and back."""
 
+import numpy as np
+
 from streamwatch.detection.variance_inflation import VarianceInflation
 from streamwatch.drift.alternatives import N_SCALES
 from streamwatch.drift.embedding import DIMENSION, N_FIELDS, Embedding
 from streamwatch.drift.spread import N_FIELDS as N_SPREAD_FIELDS
 from streamwatch.drift.spread import Spread
 from streamwatch.drift.state import EmbeddingState, SpreadState, array, raw
+
+UPPER = np.triu_indices(DIMENSION)
+"""A covariance is symmetric to the last bit: half of it is kept."""
 
 
 def pack_spread(spread: Spread) -> SpreadState:
@@ -22,7 +27,7 @@ def unpack_spread(state: SpreadState) -> Spread:
 def pack_embedding(held: Embedding) -> EmbeddingState:
     """As it is remembered."""
     return EmbeddingState(
-        known=raw(held.known), scatter=raw(held.scatter), n_rows=held.n_rows, toward=raw(held.toward),
+        known=raw(held.known), scatter=raw(held.scatter[UPPER]), n_rows=held.n_rows, toward=raw(held.toward),
         weight=raw(held.weight), square=raw(held.square), squares=raw(held.squares),
         inflations=_copied(held.inflations), waiting=raw(held.waiting), waiting_r=raw(held.waiting_r),
     )  # fmt: skip
@@ -32,7 +37,8 @@ def unpack_embedding(state: EmbeddingState) -> Embedding:
     """As it was."""
     held = Embedding()
     held.known = array(state.known, "<f4", -1, 1 + DIMENSION)
-    held.scatter = array(state.scatter, "<f4", DIMENSION, DIMENSION)
+    held.scatter[UPPER] = array(state.scatter, "<f4")
+    held.scatter.T[UPPER] = held.scatter[UPPER]
     held.n_rows = state.n_rows
     held.toward = array(state.toward, "<f8", N_SCALES, DIMENSION)
     held.weight, held.square = array(state.weight, "<f8"), array(state.square, "<f8")

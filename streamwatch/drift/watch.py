@@ -48,6 +48,17 @@ STEP_DOCUMENTS = 20
 class Watch:
     """All monitors of one model version; `state` holds everything."""
 
+    _n: int
+    _learnt_ms: int
+    _waiting_ms: int
+    _waiting: ModelSums
+    _topics: list[str]
+    _reference: Reference
+    _evidence: Evidence
+    _spread: Spread
+    _embedding: Embedding
+    _window: Window
+
     def __init__(self, config: DriftConfig, model: str, state: ModelState | None = None) -> None:
         self.config, self.model = config, model
         self.last_ms = 0

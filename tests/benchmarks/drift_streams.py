@@ -26,7 +26,8 @@ NEGATIVE = SENTIMENTS.index("negative")
 
 class Stream(NamedTuple):
     """How documents are drawn. `by` is what strata are drawn by, one number a document of the set; `wander` the standard
-    deviation of the log-weights of strata, drawn anew every `CHUNK` documents.
+    deviation of the log-weights of strata, drawn anew every `CHUNK` documents; `swing` that of the log-odds of negatives, of all
+    strata alike.
 
     After the change: `shift` more of the documents in each stratum are negative by `negative`, `airline` of them are of that set.
     """
@@ -34,6 +35,7 @@ class Stream(NamedTuple):
     of_set: str = FINANCE
     by: str = "predicted"
     wander: float = 0.0
+    swing: float = 0.0
     shift: float = 0.0
     negative: str = "predicted"
     airline: float = 0.0
@@ -70,7 +72,8 @@ class Pools:
         """Some documents, with one mix of strata."""
         weights = self.weights * np.exp(self.stream.wander * rng.standard_normal(len(self.weights)))
         strata = rng.choice(len(weights), n, p=weights / weights.sum())
-        shares = np.minimum(self.shares + (self.stream.shift if changed else 0.0), 1.0)
+        odds = self.shares / np.maximum(1 - self.shares, 1e-9) * np.exp(self.stream.swing * rng.standard_normal())
+        shares = np.minimum(odds / (1 + odds) + (self.stream.shift if changed else 0.0), 1.0)
         negative = (rng.random(n) < shares[strata]).astype(np.int64)
         lengths, starts = self._lengths[strata, negative], self._starts[strata, negative]
         drawn = self._flat[starts + (rng.random(n) * lengths).astype(np.int64)]
