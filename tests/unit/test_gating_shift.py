@@ -1,14 +1,18 @@
 """The shift between two models: what it is, how sure it is, and how a series with few documents is shrunk."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from streamwatch.codec import decode, encode
+from streamwatch.commands.promotion_log import SHIFT_FILE, read_shift, write_shift
 from streamwatch.decisions.keyed import key_of
 from streamwatch.decisions.promotion import introduce, promotion, unmeasured
 from streamwatch.decisions.view import Decisions
 from streamwatch.detection.shift import UNMEASURED, UNMEASURED_SD
 from streamwatch.detection.versions import Versions, code_of
+from streamwatch.errors import ConfigError
 from streamwatch.gating.shift import LEAST_OF_SERIES, measure
 from streamwatch.records import AnyDecision
 
@@ -107,3 +111,14 @@ def test_a_version_is_not_measured_against_itself() -> None:
     series, old, new = documents(7)
     with pytest.raises(ValueError, match="serves already"):
         promotion("m+1/a", "m+1/b", measure(series, series, old, new), n_documents=N, made_by="ana", made_at_ms=0)
+
+
+def test_what_the_gate_measured_lies_in_a_file_until_it_is_told(tmp_path: Path) -> None:
+    series, old, new = documents(8)
+    told = promotion("m+1", "m+2", measure(series, series, old, new), n_documents=N, made_by="gate", made_at_ms=0)
+    assert read_shift(tmp_path) is None
+    write_shift(tmp_path, told)
+    assert read_shift(tmp_path) == told
+    (tmp_path / SHIFT_FILE).write_text('{"schema": "promotion.v1"}')
+    with pytest.raises(ConfigError, match="run the gate again"):
+        read_shift(tmp_path)
