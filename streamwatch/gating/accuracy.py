@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from streamwatch.gating.compared import Compared, Hits
 from streamwatch.gating.limits import USUAL_LIMITS, Limits
 from streamwatch.gating.report import Check, Row
-from streamwatch.gating.statistics import Resampled, documents_needed, holm, resampled
+from streamwatch.gating.statistics import Resampled, documents_needed, holm, resampled, worth
 
 Floats = NDArray[np.float64]
 REST = "the rest"
@@ -54,9 +54,13 @@ def gain(
     told = Check(
         "gain", "Better on fresh answers", "short", "", n, limit=0.0, rows=(_row("all tasks", found, low), *rows)
     )
-    if n < limits.fresh_least:
-        missing = limits.fresh_least - n
-        says = f"{n} fresh answers that nobody learned from, {limits.fresh_least} are needed: {missing} are missing"
+    equal = worth(weight)
+    if equal < limits.fresh_least:
+        missing = limits.fresh_least - equal
+        heavy = f" (worth {equal} of equal weight)" if equal < n else ""
+        says = (
+            f"{n} fresh answers{heavy} that nobody learned from, {limits.fresh_least} are needed: {missing} are missing"
+        )
         return replace(told, status="short", says=says + remark, missing=missing)
     says = f"{points(found.mean)} on {n} fresh answers, at least {points(low)} with 95 % confidence"
     if low > 0:

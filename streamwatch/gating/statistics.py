@@ -81,6 +81,15 @@ def _means(counts: NDArray[np.int64], value: Floats, weight: Floats) -> Floats:
     return means
 
 
+def worth(weight: Floats) -> int:
+    """How many documents of equal weight say as much as these of `(n,)` weights (Kish 1965).
+
+    >>> worth(np.ones(300)), worth(np.array([1.0] * 100 + [9.0] * 100))
+    (300, 122)
+    """
+    return round(float(weight.sum() ** 2 / (weight @ weight))) if len(weight) else 0
+
+
 def holm(p: Sequence[float]) -> list[float]:
     """The adjusted p of each test, in their order."""
     adjusted, largest = [0.0] * len(p), 0.0

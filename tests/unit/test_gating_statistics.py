@@ -59,6 +59,12 @@ def test_too_few_answers_are_refused_with_the_number_that_is_missing() -> None:
     assert check.status == "short" and check.missing == 50 and "50 are missing" in check.says
 
 
+def test_answers_of_which_few_weigh_nearly_all_are_too_few() -> None:
+    weight = np.array([100.0] * 20 + [1.0] * 480)
+    check = gain(np.ones(500), weight)
+    assert check.status == "short" and check.missing > 150 and "of equal weight" in check.says
+
+
 def test_without_a_past_the_check_says_what_stands_for_it() -> None:
     check = not_worse({}, {})
     assert check.status == "noted" and "the check set" in check.says and check.missing == 2000
