@@ -12,19 +12,26 @@ from streamwatch import channels
 from streamwatch.agents.context import Context
 from streamwatch.agents.decisions import DecisionLog
 from streamwatch.agents.offsets import GroupOffsets
+from streamwatch.agents.promotions import PromotionsKeeper
 from streamwatch.agents.rules import RulesKeeper
 from streamwatch.agents.sender import KafkaSender
+from streamwatch.alerting.evaluator import Evaluator
 from streamwatch.channels import channel
+from streamwatch.commands.promotion_log import tell
 from streamwatch.config import Settings
+from streamwatch.decisions.promotion import promotion
 from streamwatch.decisions.rules_change import change_needed
 from streamwatch.decisions.silencing import expired, new_silence
 from streamwatch.decisions.view import Decisions
+from streamwatch.detection.shift import UNMEASURED, Shift
+from streamwatch.detection.versions import Table, code_of
 from streamwatch.errors import ConfigError
 from streamwatch.records import Acknowledgement, Matchers, Silence, Verdict
 from streamwatch.rules.history import RuleHistory
 from streamwatch.rules.rule import Rule
 from streamwatch.rules.rule_set import RuleSet
 from streamwatch.timeline import from_ms
+from streamwatch.trends.entry import Entry
 
 NOW_MS = 1_741_700_400_000
 OLD, NEW = RuleSet((Rule("old"),)), RuleSet((Rule("new"),))
@@ -257,3 +264,26 @@ def test_a_tombstone_forgets_its_key_but_no_rules() -> None:
     decisions.apply(change)
     decisions.apply_message(b"rules/0", None)
     assert decisions.rule_history.at(0) == OLD
+
+
+def test_a_promotion_is_told_before_its_documents_and_only_once(settings: Settings) -> None:
+    channels.create(settings)
+    up, down = (Table(Shift(by, 0.1, by, 0.1, 0.0, 0.1)) for by in (0.5, -0.5))
+    first, again = (
+        promotion("m+1", "m+2", table, n_documents=2000, made_by="gate", made_at_ms=NOW_MS) for table in (up, down)
+    )
+    assert tell(settings, first)
+    assert not tell(settings, again)
+
+    async def scenario() -> None:
+        async with decision_log(settings) as (log, _):
+            evaluator, keeper = Evaluator(settings), PromotionsKeeper(log)
+            versions = [code_of(name) for name in ("m+1", "m+2", "m+3")]
+            for version in versions:
+                await keeper.meet(evaluator, [(0, [Entry("t", "neutral", ("all",), "", 0, 0, model=version)])])
+            assert keeper.versions.between("all", *versions[:2]).log_odds == 0.5
+            assert keeper.versions.between("all", *versions[1:]) == UNMEASURED
+        async with decision_log(settings) as (log, _):
+            assert [one.n_documents for one in log.decisions.promotions] == [2000, 0]
+
+    asyncio.run(scenario())
