@@ -45,7 +45,7 @@ def rows() -> list[Row]:
 
 
 @pytest.fixture
-def played(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
+def deployment(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Scene, Worker]]:
     """A worker that has taken the stream in, on each broker in turn; commands have its settings."""
     wanted = settings.model_copy(update={"model": "null", "labelling_per_hour": BUDGET})
     for name, value in environment(wanted).items():
@@ -55,9 +55,9 @@ def played(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     replaying.start()
     worker.start()
     replaying.done()
-    scene.settled(120)
-    scene.until(lambda: not scene.redis.llen(f"{wanted.prefix}sw:{{eval}}:samples"), 30)
-    yield scene
+    scene.settled(240)
+    scene.until(lambda: not scene.redis.llen(f"{wanted.prefix}sw:{{eval}}:samples"), 90)
+    yield scene, worker
     worker.end()
     scene.close()
 
@@ -92,19 +92,23 @@ def filled(tasks: list[dict[str, Any]], who: str, sentiment: str) -> list[dict[s
     return tasks
 
 
+@pytest.mark.timeout(590)  # on a machine that does much else
 def test_a_stream_becomes_a_queue_its_documents_are_answered_and_the_answers_count_once(
-    played: Scene, tmp_path: Path
+    deployment: tuple[Scene, Worker], tmp_path: Path
 ) -> None:
+    played, worker = deployment
     before = contents(played)
     samples = list(read_samples(played.settings))
     assert 10 <= len(samples) <= BUDGET * HOURS * 4
     assert {one.id for one in samples} == set(before)
     assert all(0 < one.p_uniform <= one.inclusion_probability <= 1 for one in samples)
 
-    # A Redis that was wiped is built anew from the log, and draws the same.
+    # A worker that was killed and finds Redis empty builds it anew from the log, and draws the same.
+    worker.kill()
     delete_windows(played.redis, played.settings.prefix)
-    played.settled(120)
-    played.until(lambda: not played.redis.llen(f"{played.settings.prefix}sw:{{eval}}:samples"), 30)
+    worker.start()
+    played.settled(240)
+    played.until(lambda: not played.redis.llen(f"{played.settings.prefix}sw:{{eval}}:samples"), 90)
     again = contents(played)
     assert again == before
     assert all(len(records) == 1 for records in again.values())

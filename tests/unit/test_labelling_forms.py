@@ -104,7 +104,8 @@ def test_label_studio_itself_accepts_interface_and_tasks() -> None:
     interface = sdk.LabelInterface(label_studio.interface(TOPICS))
     assert interface.validate() is None
     [task] = json.loads(label_studio.write([sample("d1")], with_predictions=True))
-    assert interface.validate_task(task)
+    assert interface.validate_task({"data": task["data"]})
+    assert interface.validate_prediction(task["predictions"][0])
     [done] = json.loads(PUBLISHED)
     assert interface.validate_annotation(done["annotations"][0])
 
