@@ -21,6 +21,7 @@ Examples:
     True
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable
 
 import msgspec
@@ -197,29 +198,29 @@ def topic_of(stratum: str) -> str:
 def _count_labels(counts: list[int], sentiment: SentimentLabel, p_topic: float) -> None:
     counts[READ] += 1
     counts[LABELS + _place(sentiment.label)] += 1
-    for place, name in enumerate(SENTIMENTS):
-        p = round(P_UNIT * sentiment.probabilities.get(name, 0.0))
-        counts[SOFT + place] += p
-        counts[SOFT_SQUARES + place] += p * p
-    counts[SENTIMENT_BINS + _bin(sentiment.p, SENTIMENT_EDGES)] += 1
-    counts[TOPIC_BINS + _bin(p_topic, TOPIC_EDGES)] += 1
+    told = sentiment.probabilities
+    for place, name in _PLACES.items():
+        p = told.get(name, 0.0)
+        if 0.0 < p <= 1.0:  # what is none, or no number, adds nothing
+            soft = round(P_UNIT * p)
+            counts[SOFT + place] += soft
+            counts[SOFT_SQUARES + place] += soft * soft
+    counts[SENTIMENT_BINS + bisect_right(SENTIMENT_EDGES, sentiment.p)] += 1
+    counts[TOPIC_BINS + bisect_right(TOPIC_EDGES, p_topic)] += 1
 
 
 def _place(sentiment: str) -> int:
     """The place of a label; a foreign one is no sentiment that windows know, and counts as neutral there too."""
-    return SENTIMENTS.index(sentiment) if sentiment in SENTIMENTS else SENTIMENTS.index(_NEUTRAL)
+    return _OF_NAME.get(sentiment, _OF_NAME["neutral"])
 
 
-_NEUTRAL: Sentiment = "neutral"
+_PLACES: dict[int, Sentiment] = dict(enumerate(SENTIMENTS))
+_OF_NAME: dict[str, int] = {name: place for place, name in _PLACES.items()}
 
 
 def _check(stratum: Stratum, wrong: bool) -> None:
     stratum.counts[CHECKED] += 1
     stratum.counts[WRONG] += wrong
-
-
-def _bin(p: float, edges: tuple[float, ...]) -> int:
-    return sum(p >= edge for edge in edges)
 
 
 def _add_embedded(embedded: list[tuple[Stratum, bytes]]) -> None:
