@@ -13,7 +13,7 @@ Examples:
     >>> for doubt in (0, 255, 255, 128): hour.count(doubt)
     >>> scale = margin_scale(hour.doubts, budget=1.125)
     >>> [round(p_margin(doubt, scale), 3) for doubt in (0, 128, 255)]
-    [0.0, 0.126, 0.5]
+    [0.0, 0.035, 0.545]
     >>> margin_scale(hour.doubts, budget=3)      # all in doubt have room
     inf
 """
@@ -26,8 +26,8 @@ import msgspec
 
 from streamwatch.labelling.chance import LOST
 
-POWER = 2
-"""Of the doubt, in a document's weight: see docs/labelling.md for what other powers cost in labels."""
+POWER = 4
+"""Of the doubt, in a document's weight. docs/labelling.md has what 2 and 4 cost in labels."""
 WEIGHTS = tuple((doubt / LOST) ** POWER for doubt in range(LOST + 1))
 SOLVE_AGAIN = 1.05
 """By how much an hour grows until its scale is found again: its π are at most so far from what they would be."""

@@ -19,7 +19,7 @@ from streamwatch.labelling.drawing import CANDIDATES, Draw, Drawing, DrawingConf
 from streamwatch.labelling.estimates import shares, totals
 from streamwatch.labelling.examples import PREDICTION
 from streamwatch.labelling.novelty import farthest_first
-from streamwatch.labelling.rates import Budget, Hour, margin_scale, p_margin
+from streamwatch.labelling.rates import WEIGHTS, Budget, Hour, margin_scale, p_margin
 from streamwatch.labelling.recent import AUTHORS, REMEMBERED, Authors, Copies
 from streamwatch.records import Label, Prediction
 from streamwatch.text.clean import model_text, stored_text, text_hash
@@ -140,7 +140,7 @@ def test_scales_are_found_again_as_an_hour_grows() -> None:
     for n in range(400):
         hour.count(128)
         scale = hour.find_scale(Budget(5, 15).margin)
-        assert n < 15 or 14.99 <= scale * (n + 1) * (128 / 255) ** 2 <= 15 * 1.07  # one more than a twentieth of few
+        assert n < 15 or 14.99 <= scale * (n + 1) * WEIGHTS[128] <= 15 * 1.07  # one more than a twentieth of few
 
 
 # -- doubt
