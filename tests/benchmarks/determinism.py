@@ -37,7 +37,7 @@ from tests.faults.telling_day import telling_day
 AIRLINE = "stream/airline_tweets_2015.csv.gz"
 COLUMNS = ("entities=airline", "sentiment=sentiment", "id=id")
 OUT_OF_ORDER_MS = 10 * MINUTE_MS
-WHOLE: dict[str, Any] = {"model": "null", "stalled_after_s": 0}
+WHOLE: dict[str, Any] = {"model": "null", "stalled_after_s": 0, "drift_run_length": 0}  # `backtest` tells of no drift
 RULES = """
 rules:
   - {name: companies, series: ["entity:*", "ticker:*"], false_alarms_per_week: 20, max_series: 40, for: 5m, keep_firing_for: 30m}

@@ -640,6 +640,22 @@ def test_old_entries_are_forgotten_and_what_came_too_late_is_counted_as_missed(r
     asyncio.run(check())
 
 
+def test_old_sums_of_the_drift_monitors_go_with_the_entries(redis_settings: Settings) -> None:
+    async def check() -> None:
+        async with Redis.from_url(redis_settings.redis) as client:
+            alerts, later = AlertStore(client, redis_settings.prefix, 1), START_MS + 5 * HOUR_MS
+            writer = writer_of(RedisStore(client, redis_settings.prefix, 0))
+            await alerts.load()
+            new = msgspec.structs.replace(said(1), observed_ms=later, published_ms=later)
+            await writer.take(numbered([said(0), new]))
+            await alerts.commit(-1, later, Changes({}, {}, {}, [], b"h"), [], {START_MS: 1}, {"monitors": b"m"})
+            assert await alerts.beside("monitors") == b"m"
+            await alerts.forget_entries(later)
+            assert [bucket for bucket, _ in await alerts.sums(0, later + DAY_MS)] == [later]
+
+    asyncio.run(check())
+
+
 def test_a_wipe_before_the_first_step_is_seen_by_its_commit(redis_settings: Settings) -> None:
     async def check() -> None:
         async with Redis.from_url(redis_settings.redis) as client:
