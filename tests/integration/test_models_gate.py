@@ -47,6 +47,8 @@ def settings(tansu_settings: Settings, tmp_path: Path) -> Settings:
     )
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_the_gate_reads_kafka_and_a_promotion_tells_the_detectors(
     settings: Settings, start_command: Any, tmp_path: Path
 ) -> None:
@@ -71,5 +73,5 @@ def test_the_gate_reads_kafka_and_a_promotion_tells_the_detectors(
 
 def outcome(process: Any) -> tuple[int, str, str]:
     """Exit code, output, errors."""
-    output, errors = process.communicate(timeout=200)
+    output, errors = process.communicate(timeout=600)
     return process.returncode, output, errors

@@ -52,8 +52,8 @@ def labelled(found: Texts, labeller: str = "", writer: str = "") -> list[Labelle
     return list(Answers(answers))
 
 
-KNOWN = [(one.text, one.labels["sentiment"]) for one in check_set()]
-LEARNED = [*texts(OLD, 1500, 1), *KNOWN, *KNOWN, *KNOWN]
+KNOWN = [(one.text, one.labels["sentiment"]) for one in check_set()] * 3
+LEARNED = texts(OLD, 1500, 1)
 FRESH, PAST = texts(NEW, 400, 2), texts(OLD, 2500, 3)
 HONEST = texts(NEW, 600, 4)
 
@@ -61,13 +61,13 @@ HONEST = texts(NEW, 600, 4)
 @pytest.fixture(scope="module")
 def incumbent() -> BagEngine:
     """It knows the old words."""
-    return BagEngine("incumbent", LEARNED)
+    return BagEngine("incumbent", LEARNED, KNOWN)
 
 
 def report(incumbent: BagEngine, taught: list[Labelled], **more: object) -> Report:
     """The gate's report of a candidate that learned `taught` beside what the incumbent knew."""
     learned = [(document.sample.text, str(document.sentiment)) for document in taught]
-    candidate = BagEngine("candidate", LEARNED + learned)
+    candidate = BagEngine("candidate", LEARNED + learned, KNOWN)
     evidence = Evidence(
         fresh=tuple(Known(text, {"sentiment": label}) for text, label in FRESH),
         past=tuple(Known(text, {"sentiment": label}, (f"sentiment {label}",)) for text, label in PAST),
@@ -114,7 +114,9 @@ def test_a_third_of_flipped_labels_is_refused(incumbent: BagEngine) -> None:
     flipped = [(text, other[label] if random.random() < 0.3 else label) for text, label in taught]
     made = report(incumbent, labelled(flipped, labeller="mallory"))
     assert not made.passed, made
-    assert {check.name for check in made.checks if check.refuses} & {"past", "slices", "calibration", "check_set"}
+    assert (
+        made.check("calibration").status == "failed"
+    )  # it learned to be unsure: a third of what it was sure of was denied
 
 
 def test_one_authors_flood_is_capped_before_training_and_refused_where_it_was_not(incumbent: BagEngine) -> None:
