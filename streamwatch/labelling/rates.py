@@ -19,6 +19,7 @@ Examples:
 """
 
 from collections.abc import Mapping
+from itertools import accumulate
 from math import inf
 from typing import NamedTuple
 
@@ -98,9 +99,11 @@ def margin_scale(doubts: Mapping[int, int], budget: float) -> float:
     weighted = sorted(((WEIGHTS[doubt], n) for doubt, n in doubts.items() if doubt), reverse=True)
     if sum(n for _, n in weighted) <= budget:
         return inf
-    left, mass = budget, sum(weight * n for weight, n in weighted)
-    for weight, n in weighted:
+    # Summed from the smallest up, not taken away from the whole: small weights would drown in its rounding.
+    masses = list(accumulate(weight * n for weight, n in reversed(weighted)))
+    left = budget
+    for (weight, n), mass in zip(weighted, reversed(masses), strict=True):
         if left * weight <= mass:
-            break
-        left, mass = left - n, mass - weight * n
-    return left / mass
+            return left / mass
+        left -= n
+    return inf
