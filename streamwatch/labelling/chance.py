@@ -15,6 +15,7 @@ Examples:
 """
 
 from hashlib import blake2b
+from math import isfinite
 
 from streamwatch.inference.engine import UNCLEAR
 from streamwatch.records import SENTIMENTS, Prediction
@@ -48,6 +49,9 @@ def doubt(prediction: Prediction | None) -> int:
     """How unsure the model is, from 0 to 255; of what it has not read it is sure of nothing that a person could correct."""
     if prediction is None or prediction.sentiment is None:
         return CERTAIN
-    lacks = max(1 - prediction.topic.p, (1 - prediction.sentiment.p) / _MOST_LACK)
+    p = prediction.topic.p, prediction.sentiment.p
+    if not all(map(isfinite, p)):  # somebody else's record: it is counted by its label, and a person may look at it
+        return LOST
+    lacks = max(1 - p[0], (1 - p[1]) / _MOST_LACK)
     found = min(max(round(lacks * LOST), CERTAIN), LOST)
     return max(found, ABSTAINED) if prediction.topic.label == UNCLEAR else found

@@ -193,7 +193,7 @@ def test_a_file_is_checked_without_a_broker(redis_settings: Settings, start_comm
     assert commands("rules", "check", str(path), "--series", "ticker:SPY", "--series", "all").splitlines() == [
         f"{path}: good, 3 rules, 2 false alarms a week allowed",
         "ticker:SPY: negative_share by everything-else, negative_volume by everything-else",
-        "all: negative_share by everything-else, negative_volume by everything-else",
+        "all: negative_share by everything-else, negative_volume by everything-else, drift by everything-else",
     ]
     (found,) = commands.lines("rules", "check", str(path), "--series", "ticker:AAPL")
     assert (found["ok"], found["owners"]["ticker:AAPL"]["negative_share"]) == (True, "companies")

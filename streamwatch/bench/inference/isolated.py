@@ -69,6 +69,10 @@ def opened_apart(spec: Spec) -> Iterator[Opened]:
             raise answer
         yield msgspec.structs.replace(answer, variant=Apart(ours))
     finally:
+        with suppress(
+            ConnectionError
+        ):  # children that were forked later hold this end of the pipe too: it never breaks
+            ours.send(None)
         ours.close()
         child.join(END_S)
         if child.is_alive():
@@ -93,9 +97,8 @@ def _serve(spec: Spec, pipe: Connection) -> None:
         return
     pipe.send(msgspec.structs.replace(one, variant=None))
     with suppress(EOFError, ConnectionError):
-        while True:
-            what, argument = pipe.recv()
-            pipe.send(_answer(one, what, argument))
+        while (asked := pipe.recv()) is not None:
+            pipe.send(_answer(one, *asked))
 
 
 def _answer(one: Opened, what: str, argument: Any) -> Any:

@@ -5,7 +5,7 @@ taken away from ids again.
 
 Examples:
     >>> from streamwatch.labelling.examples import sample
-    >>> print(write_csv([sample("d1", text="=1+1")]).decode(), end="")
+    >>> print("\\n".join(write_csv([sample("d1", text="=1+1")]).decode().splitlines()))
     id,text,published_at,source,drawn_as,labeller,verdict,topic,sentiment,reading,answered_at
     d1,'=1+1,1970-01-01T00:00:00Z,newswire,uniform,,,,,,
     >>> [row] = read_csv(b"id,topic,sentiment\\r\\nd1,earnings,negative\\r\\n")
