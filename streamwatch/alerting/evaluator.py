@@ -40,7 +40,7 @@ from streamwatch.config import Settings
 from streamwatch.detection.peers import Peers
 from streamwatch.detection.settings import DetectionConfig
 from streamwatch.detection.versions import NO_VERSION, Versions
-from streamwatch.errors import StaleState
+from streamwatch.errors import FatalError, StaleState
 from streamwatch.records import Drift
 from streamwatch.rules.history import RuleHistory
 from streamwatch.rules.rule import Rule
@@ -51,7 +51,9 @@ from streamwatch.trends.entry import Entry
 log = logging.getLogger(__name__)
 
 VERSION = 3
-"""Of the state's layout. A state of another version is refused, and rebuilt from `classified`."""
+"""Of the state's layout. A state of another version is refused: an empty Redis is built anew from `classified`."""
+AS_NOW = 2
+"""What a version before lacks has a default: until a document comes, its baselines are in the units of no model version."""
 TICK_MS = MINUTE_MS
 """How often a series in an episode is asked whether it fires now, or is calm."""
 FORGOTTEN_MS = 14 * DAY_MS
@@ -407,6 +409,11 @@ def _read_header(raw: bytes) -> Header:
     if not raw:
         return Header()
     version = msgspec.msgpack.decode(raw)[0]
-    if version != VERSION:
-        raise StaleState(f"evaluator state of version {version}, expected {VERSION}: rebuild it from `classified`")
-    return msgspec.msgpack.decode(raw, type=Header)
+    if version not in (AS_NOW, VERSION):  # to read it again, as after a `StaleState`, would find the same for ever
+        raise FatalError(
+            f"the evaluator's state in Redis has version {version}, not {VERSION}: run the release that wrote it, or delete the "
+            "keys of this deployment, and windows and alerts are built anew from `classified`"
+        )
+    header = msgspec.msgpack.decode(raw, type=Header)
+    header.version = VERSION
+    return header

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from streamwatch.alerting.evaluator import VERSION, Evaluator, Header
 from streamwatch.alerting.transition import EvaluatorState
 from streamwatch.config import Settings
-from streamwatch.errors import StaleState
+from streamwatch.errors import FatalError, StaleState
 from streamwatch.timeline import DAY_MS, HOUR_MS, MINUTE_MS, to_ms
 from streamwatch.trends.entry import Entry
 
@@ -212,9 +212,31 @@ def test_a_series_that_was_silent_for_weeks_makes_room():
 
 
 def test_a_state_of_another_version_is_refused():
-    with pytest.raises(StaleState, match="version 99"):
+    with pytest.raises(FatalError, match="version 99"):
         Evaluator(SETTINGS, state=EvaluatorState(header=msgspec.msgpack.encode(Header(version=99))))
     assert VERSION == 3
+
+
+def as_version_2(state):
+    """The same state as a release wrote it that knew of no model versions."""
+    header = msgspec.msgpack.decode(state.header)
+    header[0], header[4] = 2, [incident[:-1] for incident in header[4]]
+    detectors = {}
+    for name, raw in state.detectors.items():
+        share, volume, *rest = msgspec.msgpack.decode(raw)
+        detectors[name] = msgspec.msgpack.encode([share[:-2], volume[:-1], *rest[:-1]])
+    return msgspec.structs.replace(state, header=msgspec.msgpack.encode(header[:-2]), detectors=detectors)
+
+
+def test_a_state_from_before_there_were_model_versions_goes_on_in_its_incident():
+    cut_ms = ONSET_MS + 35 * MINUTE_MS
+    first = Evaluator(SETTINGS)
+    told_first = first.advance(cut_ms, [one for one in BUCKETS if one[0] < cut_ms])
+    assert first.firing
+    again = Evaluator(SETTINGS, state=as_version_2(EvaluatorState().after(first.take_changes())))
+    told_then = again.advance(END_MS, [one for one in BUCKETS if one[0] >= cut_ms])
+    assert told_first + told_then == WHOLE
+    assert msgspec.msgpack.decode(again.take_changes().header)[0] == VERSION
 
 
 def test_nothing_changed_is_nothing_to_write():
