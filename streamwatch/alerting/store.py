@@ -99,10 +99,18 @@ class AlertStore:
             return bytes(await self._redis.hget(self._head, name) or b"")
 
     async def samples(self) -> list[tuple[bytes, DriftSample]]:
-        """Documents for people that were drawn and not sent yet, the oldest first, with the bytes that `samples_sent` takes."""
-        with answering():
-            some = await self._redis.lrange(f"{self._base}samples", 0, SAMPLES_AT_ONCE - 1)
-        return [(raw, decode(raw, DriftSample)) for raw in some]
+        """Documents for people that were drawn and not sent yet, the oldest first, with the bytes that `samples_sent` takes.
+
+        What is no sample (of another version, or of a record that somebody else wrote) goes; what follows is given.
+        """
+        while True:
+            with answering():
+                some = await self._redis.lrange(f"{self._base}samples", 0, SAMPLES_AT_ONCE - 1)
+            readable, others = _readable(some)
+            if others:
+                await self.samples_sent(others)
+            if readable or not others:
+                return readable
 
     async def samples_sent(self, raws: Sequence[bytes]) -> None:
         """Take some out: each by what it is, so that a second evaluator that sends the same takes out nothing else."""
@@ -304,6 +312,18 @@ class AlertStore:
         with answering():
             before = int(await self._redis.hget(self._head, "missed") or 0)
             return before + (sum((await self._missed(recent)).values()) if recent else 0)
+
+
+def _readable(raws: Iterable[bytes]) -> tuple[list[tuple[bytes, DriftSample]], list[bytes]]:
+    """Samples with their bytes, and the bytes of what is none."""
+    readable, others = [], []
+    for raw in raws:
+        try:
+            readable.append((raw, decode(raw, DriftSample)))
+        except RejectError as error:
+            log.error("a document for people cannot be read and is dropped: %s", error)
+            others.append(raw)
+    return readable, others
 
 
 _RENEW = """

@@ -9,12 +9,13 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
-from streamwatch.alerting.store import AlertStore
+from streamwatch.alerting.store import SAMPLES_AT_ONCE, AlertStore
 from streamwatch.alerting.transition import Changes
 from streamwatch.config import Settings
 from streamwatch.drift.sums import Sums
 from streamwatch.errors import StaleState, StoreUnavailable
 from streamwatch.inference.unread import unread_prediction
+from streamwatch.labelling.examples import sample
 from streamwatch.records import PROJECTION_BYTES, SENTIMENTS, Classified, Given, Label, Prediction, SentimentLabel
 from streamwatch.testing.memory_store import MemoryStore
 from streamwatch.timeline import DAY_MS, HOUR_MS, MINUTE_MS
@@ -665,6 +666,22 @@ def test_a_wipe_before_the_first_step_is_seen_by_its_commit(redis_settings: Sett
             with pytest.raises(StaleState):
                 await alerts.commit(-1, START_MS, Changes({}, {}, {}, [], b"h"), [], {})
             assert not await alerts.in_place(-1)
+
+    asyncio.run(check())
+
+
+def test_what_is_no_sample_goes_and_the_samples_after_it_are_given(redis_settings: Settings) -> None:
+    async def check() -> None:
+        async with Redis.from_url(redis_settings.redis) as client:
+            alerts = AlertStore(client, redis_settings.prefix, 1)
+            await alerts.load()
+            no_id = [sample("") for _ in range(SAMPLES_AT_ONCE + 1)]  # of a record that somebody else wrote
+            changes = Changes({}, {}, {}, [], b"h")
+            await alerts.commit(-1, START_MS, changes, [], {}, samples=[*no_id, sample("d1"), sample("x" * 300)])
+            given = await alerts.samples()
+            assert [one.id for _, one in given] == ["d1"]
+            await alerts.samples_sent([raw for raw, _ in given])
+            assert await alerts.samples() == []
 
     asyncio.run(check())
 
