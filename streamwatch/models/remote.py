@@ -30,7 +30,7 @@ from typing import Any
 import msgspec
 
 from streamwatch.errors import ConfigError, ModelError, RetryError
-from streamwatch.models.gated import GATES
+from streamwatch.models.gated import GATES, RECORD_FILE
 from streamwatch.models.manifest import MANIFEST_FILE
 from streamwatch.models.pointer import (
     HISTORY_FILE,
@@ -42,7 +42,7 @@ from streamwatch.models.pointer import (
     replace,
     sync,
 )
-from streamwatch.models.registry import is_id, listing, model_files, model_id
+from streamwatch.models.registry import SHIPPED_NAME, is_id, listing, model_files, model_id
 
 INSTALL = "a registry at a URL needs fsspec and the package of its store: pip install 'streamwatch[remote]' s3fs"
 
@@ -86,8 +86,17 @@ def pull(registry: Path, url: str) -> list[str]:
         for model in got:
             _fetch_model(files, root, registry, model)
         _fetch_gates(files, root, registry)
+        _check_there(registry, url, theirs)
         _follow(registry, [*history, *([theirs] if theirs and theirs not in history[-1:] else [])])
         return got
+
+
+def _check_there(registry: Path, url: str, theirs: Pointer | None) -> None:
+    """Raises `ModelError` where the store's pointer names no model that is here by now: ours then stays where it is."""
+    if theirs and theirs.model not in {SHIPPED_NAME, *(entry.model for entry in listing(registry))}:
+        raise ModelError(
+            f"{url} points to {theirs.model[:64]!r}, which it does not have: push again from where it serves"
+        )
 
 
 def _follow(registry: Path, history: list[Pointer]) -> None:
@@ -153,9 +162,10 @@ def _fetch_model(files: Any, root: str, registry: Path, model: str) -> None:
     new = Path(tempfile.mkdtemp(prefix=f".{model}.", dir=target.parent))
     try:
         for path in files.find(f"{root}/models/{model}"):
-            _fetch(files, str(path), new / str(path).split(f"/models/{model}/", 1)[1])
+            _fetch(files, str(path), new, str(path).split(f"/models/{model}/", 1)[1])
         if model_id(new) != model:
             raise ModelError(f"{root}/models/{model} is not what its id says: push it again from where it was added")
+        _keep_only(new, set(model_files(new)))
         new.chmod(0o755)
         if not target.is_dir():
             new.rename(target)
@@ -164,20 +174,39 @@ def _fetch_model(files: Any, root: str, registry: Path, model: str) -> None:
         shutil.rmtree(new, ignore_errors=True)
 
 
-def _fetch(files: Any, source: str, target: Path) -> None:
-    """A file of the store; its name may not lead out of the folder: a store is somebody's data."""
-    if ".." in target.parts:
+def _fetch(files: Any, source: str, folder: Path, name: str) -> None:
+    """A file of the store, in one step; its name may not lead out of the folder: a store is somebody's data.
+
+    A key may hold `//` where a path does not, and what begins with a slash is a place of its own.
+    """
+    if not name or ".." in Path(name).parts or Path(name).is_absolute():
         raise ModelError(f"{source} leads out of its model's folder")
+    target = folder / name
     target.parent.mkdir(parents=True, exist_ok=True)
-    files.get_file(source, str(target))
-    sync(target)
+    new = target.with_name(f".{target.name}.new")
+    try:
+        files.get_file(source, str(new))
+        sync(new)
+        new.replace(target)
+    finally:
+        new.unlink(missing_ok=True)
+
+
+def _keep_only(folder: Path, names: set[str]) -> None:
+    """Drop what came along and the id says nothing of: nobody has checked it, and a loader may read it."""
+    for path in folder.rglob("*"):
+        if path.is_file() and str(path.relative_to(folder)) not in names:
+            path.unlink()
 
 
 def _fetch_gates(files: Any, root: str, registry: Path) -> None:
-    for path in files.find(f"{root}/{GATES}"):
-        *_, model, name = str(path).split("/")
-        if is_id(model) and not name.startswith("."):
-            _fetch(files, str(path), registry / GATES / model / name)
+    """Reports that are not here: a gate of our own is never replaced by what somebody else's said earlier."""
+    here = {folder.name for folder in (registry / GATES).glob("*") if (folder / RECORD_FILE).is_file()}
+    found = (str(path) for path in files.find(f"{root}/{GATES}"))
+    for path in sorted(found, key=lambda path: path.endswith(f"/{RECORD_FILE}")):  # the record last: it is what counts
+        *_, model, name = path.split("/")
+        if is_id(model) and model not in here and name and not name.startswith("."):
+            _fetch(files, path, registry / GATES / model, name)
 
 
 def _read_pointer(files: Any, root: str) -> Pointer | None:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import fsspec
 import pytest
 from tiny_models import write_model
 
@@ -9,7 +10,7 @@ from streamwatch.errors import ConfigError, ModelError, RetryError
 from streamwatch.models.gated import keep
 from streamwatch.models.pointer import read_current, read_history
 from streamwatch.models.registry import add, checked, listing, promote, roll_back
-from streamwatch.models.remote import pull, push
+from streamwatch.models.remote import _fetch, pull, push
 
 NOW = "2026-01-05T08:00:00Z"
 
@@ -95,3 +96,43 @@ def test_a_store_that_does_not_answer_may_be_tried_again(tmp_path: Path) -> None
     add(tmp_path / "here", tmp_path / "m")
     with pytest.raises(RetryError):
         push(tmp_path / "here", f"file://{tmp_path}/file/below")
+
+
+def test_what_the_id_says_nothing_of_stays_in_the_store(tmp_path: Path, url: str) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    [first] = with_models(here, tmp_path, 1)
+    push(here, url)
+    (tmp_path / "store" / "models" / first / "encoder" / "planted.bin").write_bytes(b"x")
+    (tmp_path / "store" / "models" / first / "planted.pkl").write_bytes(b"x")
+    assert pull(there, url) == [first]
+    assert not [path for path in there.rglob("*") if path.name.startswith("planted")]
+
+
+@pytest.mark.parametrize("name", ["/tmp/planted", "../planted", "a/../../planted", ""])
+def test_a_name_in_a_store_does_not_lead_out_of_the_folder(tmp_path: Path, name: str) -> None:
+    files = fsspec.filesystem("memory")
+    files.pipe_file("/registry/models/x", b"x")
+    with pytest.raises(ModelError, match="leads out"):
+        _fetch(files, "/registry/models/x", tmp_path, name)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_gate_of_our_own_is_not_replaced_by_what_the_store_has(tmp_path: Path, url: str) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    [first] = with_models(here, tmp_path, 1)
+    keep(here, first, b'{"theirs": 1}', "<!doctype html>")
+    push(here, url)
+    keep(there, first, b'{"ours": 1}', "<!doctype html>")
+    pull(there, url)
+    assert (there / "gates" / first / "gate.json").read_bytes() == b'{"ours": 1}'
+
+
+def test_a_pointer_to_a_model_that_the_store_has_not_is_not_followed(tmp_path: Path, url: str) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    [first] = with_models(here, tmp_path, 1)
+    promote(here, first, NOW, force="a test")
+    push(here, url)
+    (tmp_path / "store" / "models" / first / "manifest.json").unlink()
+    with pytest.raises(ModelError, match="push again"):
+        pull(there, url)
+    assert read_current(there) is None
