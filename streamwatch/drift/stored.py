@@ -62,7 +62,10 @@ def sums_of(records: Iterable[Classified]) -> Sums:
 
 def fields(sums: Sums) -> Iterator[Field]:
     """What `sums` add to the hash of their bucket, in the order in which the log has them."""
-    for model, of_model in sums.models.items():
+    for name_of_model, of_model in sums.models.items():
+        model = name_of_model.replace(
+            _SEPARATOR, " "
+        )  # who wrote the record may have named it so; it ends a field's first part
         yield Field(model, model, _encode((of_model.n, of_model.n_unclear, of_model.n_unread)))
         for name, stratum in of_model.strata.items():
             other = stratum_of(topic_of(name), OTHER_SOURCES)

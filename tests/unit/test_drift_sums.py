@@ -11,9 +11,21 @@ from drift_stream import MODEL, Now, documents
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from streamwatch.drift import stored
 from streamwatch.drift.always_encoded import chosen
 from streamwatch.drift.fourier import fourier
-from streamwatch.drift.sums import CHECKED, LABELS, READ, SENTIMENT_BINS, TOPIC_BINS, WRONG, Sums, stratum_of
+from streamwatch.drift.sums import (
+    CHECKED,
+    LABELS,
+    READ,
+    SENTIMENT_BINS,
+    TOPIC_BINS,
+    WRONG,
+    ModelSums,
+    Stratum,
+    Sums,
+    stratum_of,
+)
 from streamwatch.records import SENTIMENTS, Classified, Given, Label, Prediction
 
 RECORDS = documents(np.random.default_rng(1), 40, Now(wrong=0.3))
@@ -101,3 +113,9 @@ def test_features_of_a_text_do_not_depend_on_the_texts_beside_it() -> None:
 def test_features_are_the_same_in_every_version_since_sums_of_last_year_are_added_to_them() -> None:
     x = (np.arange(128) % 255 - 127).astype(np.int8).reshape(2, 64)
     assert sha256(fourier(x).astype("<i8").tobytes()).hexdigest()[:16] == PINNED
+
+
+def test_a_model_whose_name_holds_the_separator_is_read_again_under_another_name() -> None:
+    sums = Sums({"m\x1f1": ModelSums(3, 1, 1, {stratum_of("a\x1fb", "wire"): Stratum.empty()})})
+    read = stored.read((field.name.encode(), field.packed) for field in stored.fields(sums))
+    assert read == Sums({"m 1": sums.models["m\x1f1"]})
