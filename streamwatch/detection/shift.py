@@ -58,6 +58,11 @@ class Shift(msgspec.Struct, frozen=True, array_like=True):
             hypot(first.log_volume_se, self.log_volume_se),
         )
 
+    @property
+    def bounded(self) -> "Shift":
+        """No number beyond `LARGEST`: what is further told is no measurement, and its exponential no number."""
+        return Shift(*map(_bounded, msgspec.structs.astuple(self)))
+
     def share(self, p: float, sds: float = 0.0) -> float:
         """The share that is `p` for the other version; with `sds`, so many standard errors higher."""
         edged = min(1 - EDGE, max(EDGE, p))

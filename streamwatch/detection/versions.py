@@ -92,7 +92,7 @@ class Versions:
             way = self._parents[version][1].of(series).inverse.after(way)
         for version in reversed(downs[: downs.index(common)]):
             way = self._parents[version][1].of(series).after(way)
-        return way
+        return way.bounded
 
     def _line(self, version: int) -> list[int]:
         """A version and what it descends from, the nearest first."""

@@ -1,13 +1,14 @@
 """Model versions: a tree of shifts, the units of a baseline, and what moves when another model comes."""
 
-from math import log
+from math import isfinite, log
 
+import msgspec
 import pytest
 
 from streamwatch.detection.settings import DetectionConfig
 from streamwatch.detection.share import ShareDetector
 from streamwatch.detection.share_baseline import ShareBaseline
-from streamwatch.detection.shift import SAME, UNMEASURED, Shift
+from streamwatch.detection.shift import LARGEST, SAME, UNMEASURED, Shift
 from streamwatch.detection.units import TAKES_OVER, Units, regrouped
 from streamwatch.detection.versions import NO_VERSION, Table, Versions, code_of
 from streamwatch.detection.volume import VolumeDetector
@@ -50,6 +51,22 @@ def share_detector(minutes: int = 3000, n: int = 10, k: int = 3) -> ShareDetecto
 
 
 # -- the tree
+
+
+@pytest.mark.parametrize("by", [-800.0, 1e6])
+def test_a_shift_that_no_measurement_gives_moves_no_further_than_the_largest(by: float) -> None:
+    versions = told(Shift(by, 1e6, by, 1e6, by, 1e6))
+    between = versions.between("all", OLD, NEW)
+    assert {abs(number) for number in msgspec.structs.astuple(between)} == {LARGEST}
+    for detector in (
+        ShareDetector(DetectionConfig(max_series=1, n_kinds=1), shift_to=lambda version: between),
+        VolumeDetector(DetectionConfig(max_series=1, n_kinds=1), shift_to=lambda version: between),
+    ):
+        for minute in range(200):
+            detector.update(minute * MINUTE_MS, 10, 3, {NEW: 10} if minute > 100 else {})
+        detector.loosen(between)
+        detector.translate(between, OLD, NEW)
+        assert isfinite(detector.log_e) or detector.log_e < 0
 
 
 def test_a_version_is_told_once_and_what_is_told_again_changes_nothing() -> None:
