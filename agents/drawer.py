@@ -57,12 +57,14 @@ class Drawer:
         return samples + await self._read(drawn)
 
     async def _read(self, drawn: Sequence[Draw]) -> list[DriftSample]:
-        """The samples of what was drawn; what retention has deleted meanwhile is nobody's to label."""
-        found = await self._records(drawn)
-        self._drawing.remember([_projection(record) for record in found.values()])
-        return [
-            draw.sample(found[draw.partition, draw.offset]) for draw in drawn if (draw.partition, draw.offset) in found
-        ]
+        """The samples of what was drawn; what retention has deleted meanwhile is nobody's to label.
+
+        Projections are remembered in the order of the draws: in that of places it would matter where a step ended.
+        """
+        records = await self._records(drawn)
+        found = [(draw, records[place]) for draw in drawn if (place := (draw.partition, draw.offset)) in records]
+        self._drawing.remember([_projection(record) for _, record in found])
+        return [draw.sample(record) for draw, record in found]
 
     async def _picked(self, candidates: Sequence[Draw]) -> list[DriftSample]:
         """Of the candidates of an hour those that are most unlike everything that was drawn, and each other."""

@@ -94,3 +94,18 @@ def test_the_strangest_of_an_hour_of_drift_come_when_it_is_over() -> None:
 def test_what_retention_has_deleted_is_left_out() -> None:
     whole, rest = drawn(Log(), (0, VOICES), drifting=False), drawn(Log(first=200), (0, VOICES), drifting=False)
     assert rest == [one for one in whole if one.source_offset >= 200]
+
+
+def test_where_a_step_ended_leaves_no_trace() -> None:
+    buckets = [
+        (0, VOICES[:200]),
+        (10_000, [msgspec.structs.replace(one, offset=N - 1 - one.offset) for one in VOICES[200:]]),
+    ]
+
+    async def state(*steps: list[tuple[int, list[Voice]]]) -> dict[str, bytes]:
+        drawer = Drawer(Settings(), Log())  # type: ignore[arg-type]
+        for step in steps:
+            assert await drawer.draw(step)
+        return drawer.state
+
+    assert asyncio.run(state(buckets)) == asyncio.run(state(*([one] for one in buckets)))
