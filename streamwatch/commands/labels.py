@@ -21,6 +21,7 @@ from streamwatch.labelling.queue import in_order
 from streamwatch.labelling.samples import Samples, read_samples
 from streamwatch.labelling.topics import known_topics
 from streamwatch.records import Answer, DriftSample
+from streamwatch.text.clean import normalise
 
 QUIET_S = 2.0
 SHOWN = 20
@@ -150,7 +151,9 @@ def _tell(found: Plan, as_json: bool, *, written: bool) -> None:
     click.echo(", ".join(f"{name.replace('_', ' ')} {n}" for name, n in counts.items()))
     for name, lines in lists.items():
         for line in lines[:SHOWN]:
-            click.echo(f"  {name}: {line}", err=name == "faults")
+            click.echo(
+                f"  {name}: {normalise(line)}", err=name == "faults"
+            )  # ids are written by whoever wrote the document
         if len(lines) > SHOWN:
             click.echo(f"  {name}: … and {len(lines) - SHOWN} more (--json lists all)", err=name == "faults")
 

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamwatch.commands.labels import labels
+from streamwatch.commands.labels import _tell, labels
 from streamwatch.errors import ConfigError
 from streamwatch.inference.engine import TOPICS
 from streamwatch.labelling.answers import Answers
@@ -250,6 +250,12 @@ def test_a_document_that_was_answered_once_is_known_after_its_sample_is_gone() -
 
 
 # -- the command
+
+
+def test_nothing_that_a_document_calls_itself_reaches_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    told = "d\x1b]0;x\x07\x1b[31m1: topic: ana earnings, ben markets"
+    _tell(Plan(conflicts=[told], faults=[told]), as_json=False, written=True)
+    assert all(line.isprintable() for said in capsys.readouterr() for line in said.splitlines())
 
 
 def test_the_command_says_which_file_and_what_it_may_be(tmp_path: Path) -> None:
