@@ -42,7 +42,8 @@ def forget(
     What this cannot do, time does: `classified`, the source channels and `dead-letter` hold the text until their retention
     ends; the records of `labels` are replaced, and leave the broker's disk when the channel is compacted
     (cleanup.policy=compact). An alert that is still open shows what it rests on: forget again when it is resolved. A
-    model that learned from a document is not changed: retrain without it. Files that were exported are yours to delete.
+    model that learned from a document is not changed: retrain without it. Files that were exported are yours to delete, and
+    so is the folder OUT/work of a retraining that was interrupted, unless it goes on: then it drops them first.
 
     \b
     Examples:
@@ -83,7 +84,7 @@ def _forget(settings: Settings, folder: Path, wanted: Any, by: str, bars: Bars, 
     before = {"n": 0}
 
     def change(store: Any) -> Any:
-        left = without(store, wanted.is_gone)
+        left = without(store, wanted.gone())
         before["n"] = store.n_seen - left.n_seen
         return left
 
@@ -104,7 +105,7 @@ def _writes(settings: Settings, wanted: Any, bars: Bars) -> tuple[list[Any], dic
     bars.watch("forget", 0, 4, "reading `classified`")
     n_waiting = find_ids(wanted, classified_records(settings))
     bars.watch("forget", 1, 4, "reading `labels` and `drift`")
-    answers = [one for document in read_labels(settings) for one in document.answers]
+    answers = list(read_labels(settings).records())
     samples = list(read_samples(settings))
     wanted_now = [*of_labels(wanted, answers, from_ms(now_ms())), *of_drift(wanted, samples)]
     bars.watch("forget", 2, 4, "reading `alerts`")

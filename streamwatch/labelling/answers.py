@@ -143,6 +143,10 @@ class Answers:
         """The newest record of a document and a labeller, an undone one too."""
         return self._newest.get(document_id, {}).get(labeller)
 
+    def records(self) -> Iterator[Answer]:
+        """The newest record of each document and labeller, undone ones too: these repeat the text as well."""
+        return (one for of_document in self._newest.values() for one in of_document.values())
+
     def get(self, document_id: str) -> Labelled | None:
         """What is said of a document, None where nothing is, or everything was undone."""
         kept = [one for one in self._newest.get(document_id, {}).values() if one.verdict != "undone"]

@@ -18,7 +18,7 @@ Examples:
     [('labels', b'a\\x1fann', True), ('labels', b'a\\x1fann', False)]
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 import msgspec
@@ -46,9 +46,10 @@ class Wanted(msgspec.Struct):
             self.ids.add(document_id)
         return document_id in self.ids
 
-    def is_gone(self, document: str, author: str) -> bool:
-        """The same by hash of the id, for stores that have no more."""
-        return document in {id_hash(one) for one in self.ids} or (bool(author) and author in self.authors)
+    def gone(self) -> Callable[[str, str], bool]:
+        """The same by hash of the id and of the writer, for stores that have no more; of what is wanted by now."""
+        hashes, authors = {id_hash(one) for one in self.ids}, set(self.authors)
+        return lambda document, author: document in hashes or (bool(author) and author in authors)
 
 
 class Write(msgspec.Struct, frozen=True):

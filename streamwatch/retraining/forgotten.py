@@ -46,7 +46,9 @@ def read_forgotten(folder: Path) -> list[Forgotten]:
         try:
             made.append(msgspec.json.decode(line, type=Forgotten))
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{path}, line {number}: {error}: mend the line, or forget the document again") from error
+            raise ConfigError(
+                f"{path}, line {number}: {error}: take the line out, and forget again what it named"
+            ) from error
     return made
 
 

@@ -22,7 +22,7 @@ import pandas as pd
 
 from streamwatch.gating.caps import capped
 from streamwatch.inference.engine import UNCLEAR
-from streamwatch.labelling.answers import Labelled
+from streamwatch.labelling.answers import Answers, Labelled
 from streamwatch.retraining.known import KnownText, id_hash
 from streamwatch.timeline import to_ms
 
@@ -65,6 +65,21 @@ def fresh(answers: Iterable[Labelled], labels: Mapping[str, Sequence[str]], sinc
     kept.sort(key=lambda text: id_hash(text.id))
     left_out.sort(key=lambda one: (one.id, one.why))
     return Fresh(kept, left_out, frame["answered_at"].max().to_pydatetime())
+
+
+def taken_back(answers: Answers) -> set[str]:
+    """The documents of which an answer was taken back, that are withdrawn, or on whose labels people differ by now.
+
+    What was learned of them no longer holds.
+
+    >>> from streamwatch.labelling.examples import answer
+    >>> from streamwatch.labelling.answers import Answers
+    >>> verdicts = {"a": "answered", "b": "undone", "c": "personal_data"}
+    >>> sorted(taken_back(Answers(answer(name, "ann", verdict=said) for name, said in verdicts.items())))
+    ['b', 'c']
+    """
+    disputed = {one.id for one in answers if any(task in one.conflicts for task in TASKS)}
+    return disputed | {one.id for one in answers.records() if one.verdict in ("undone", "personal_data")}
 
 
 def answers_frame(answers: Iterable[Labelled], since: datetime | None = None) -> pd.DataFrame:

@@ -122,10 +122,17 @@ def _at_most(texts: list[KnownText], n_stream: int) -> list[KnownText]:
     return [*(text for text in texts if text.origin != "stream"), *stream]
 
 
-def frozen(folder: Path, asked: str, gather: Callable[[], Inputs]) -> Inputs:
+IsGone = Callable[[str, str], bool]
+"""Whether a document with these hashes, of its id and of its writer, was forgotten."""
+
+
+def frozen(
+    folder: Path, asked: str, gather: Callable[[], Inputs], is_gone: IsGone = lambda document, author: False
+) -> Inputs:
     """The inputs that lie in `folder`, else those that `gather` gives, then kept there.
 
-    Raises `ConfigError` when those there are of another request.
+    What was forgotten since they were gathered is taken out first, and what was made of them then begins anew. Raises
+    `ConfigError` when those there are of another request.
     """
     path = folder / INPUTS_FILE
     if path.is_file():
@@ -134,10 +141,21 @@ def frozen(folder: Path, asked: str, gather: Callable[[], Inputs]) -> Inputs:
             raise ConfigError(
                 f"{folder.parent} holds a run that asked for other things: repeat those, or name another --out"
             )
-        return inputs
+        return _without_gone(folder, inputs, is_gone)
     inputs = gather()
     write_whole(path, msgspec.json.encode(inputs))
     return inputs
+
+
+def _without_gone(folder: Path, inputs: Inputs, is_gone: IsGone) -> Inputs:
+    left = {name: not_gone(getattr(inputs, name), is_gone) for name in ("train", "dev", "report")}
+    if sum(map(len, left.values())) == len(inputs.sides):
+        return inputs
+    made = msgspec.structs.replace(inputs, **left)
+    for path in folder.rglob("*.safetensors"):  # heard and learned of them
+        path.unlink(missing_ok=True)
+    write_whole(folder / INPUTS_FILE, msgspec.json.encode(made))
+    return made
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -150,7 +168,7 @@ def write_whole(path: Path, content: bytes) -> None:
         new.unlink(missing_ok=True)
 
 
-def not_gone(texts: Iterable[KnownText], is_gone: Callable[[str, str], bool]) -> list[KnownText]:
+def not_gone(texts: Iterable[KnownText], is_gone: IsGone) -> list[KnownText]:
     """`texts` without those that were forgotten."""
     return [text for text in texts if not is_gone(id_hash(text.id), text.author_hash)]
 

@@ -24,7 +24,7 @@ from transformers import PreTrainedModel
 from streamwatch.errors import ConfigError
 from streamwatch.gating.trained_on import write_trained_on
 from streamwatch.inference.probe import stored_rows
-from streamwatch.labelling.answers import Labelled
+from streamwatch.labelling.answers import Answers, Labelled
 from streamwatch.learning.evaluation import pooled_states
 from streamwatch.learning.job import judge_of, write_model
 from streamwatch.learning.journal import Journal
@@ -41,10 +41,11 @@ from streamwatch.models.network import Network
 from streamwatch.models.tokens import TokenReader
 from streamwatch.records import Classified
 from streamwatch.retraining.company import Company
+from streamwatch.retraining.division import side
 from streamwatch.retraining.doubtful import Doubtful, doubtful, weighed
 from streamwatch.retraining.elastic import Springs, fisher
 from streamwatch.retraining.forgotten import is_forgotten
-from streamwatch.retraining.fresh import fresh
+from streamwatch.retraining.fresh import fresh, taken_back
 from streamwatch.retraining.inputs import (
     WORK,
     Inputs,
@@ -55,10 +56,10 @@ from streamwatch.retraining.inputs import (
     not_gone,
     write_whole,
 )
-from streamwatch.retraining.known import KnownText
+from streamwatch.retraining.known import KnownText, id_hash
 from streamwatch.retraining.lesson import Rows, lesson, material
 from streamwatch.retraining.private import Spent, train_heads
-from streamwatch.retraining.replay import change_replay, read_replay, remembered
+from streamwatch.retraining.replay import change_replay, read_replay, remembered, without
 from streamwatch.retraining.request import Retraining, check, command_line, plan_for
 from streamwatch.retraining.shared_trainer import SharedTrainer
 from streamwatch.retraining.stream import draw
@@ -75,7 +76,7 @@ UNTIL = "answers_until"
 class Sources(msgspec.Struct, frozen=True):
     """Where answers and the stream come from; asked when a run begins, and not again when it goes on."""
 
-    answers: Callable[[], Iterable[Labelled]]
+    answers: Callable[[], Answers]
     stream: Callable[[], Iterable[Classified]]
 
 
@@ -130,8 +131,10 @@ class Run:
     def _stages(self) -> Outcome:
         self.work.mkdir(parents=True, exist_ok=True)
         asked = asked_name(self.request.choices, self.incumbent)
+        is_gone = is_forgotten(self.request.replay)
         inputs = self.company.led(
-            lambda: frozen(self.work, asked, lambda: self._gather(asked)), lambda: frozen(self.work, asked, _nobody)
+            lambda: frozen(self.work, asked, lambda: self._gather(asked), is_gone),
+            lambda: frozen(self.work, asked, _nobody),
         )
         run = sha256(msgspec.json.encode(inputs)).hexdigest()
         rows = self._rows(inputs)
@@ -155,21 +158,30 @@ class Run:
 
     def _gather(self, asked: str) -> Inputs:
         request, is_gone = self.request, is_forgotten(self.request.replay)
-        said = list(self.sources.answers())
+        answers = self.sources.answers()
+        said = list(answers)
         found = fresh(said, {head.name: head.labels for head in self.incumbent.heads}, request.since)
         found = msgspec.structs.replace(found, texts=not_gone(found.texts, is_gone))
         doubts = self._doubtful(found.texts)
         found = msgspec.structs.replace(found, texts=weighed(found.texts, doubts, request.doubtful))
         ids = {text.id for text in found.texts}
+        self._drop_from_replay(taken_back(answers))
         replay = [t for t in self._replay() if t.id not in ids]
         self.watch("gather", 1, 3, f"{len(found.texts)} answered documents, {len(replay)} replayed")
-        n = n_to_draw(request.past, len(replay))
+        n = n_to_draw(request.past, sum(side(text) == "train" for text in replay))
         stream = _unanswered(draw(self.sources.stream(), n), said) if n else []
         self.watch("gather", 2, 3, f"{len(stream)} documents of the stream")
         since = request.since.isoformat() if request.since else ""
         inputs = gathered(asked, found, not_gone([*replay, *stream], is_gone), request.past, since)
         self.watch("gather", 3, 3, f"{len(inputs.train)} to learn from")
         return msgspec.structs.replace(inputs, doubtful=doubts)
+
+    def _drop_from_replay(self, ids: set[str]) -> None:
+        """What people have taken back since it was learned is not taught once more, and does not stay there."""
+        if self.request.replay is None or not ids:
+            return
+        hashes = {id_hash(one) for one in ids}
+        change_replay(self.request.replay, lambda store: without(store, lambda document, _: document in hashes))
 
     def _replay(self) -> list[KnownText]:
         if self.request.replay is None:
@@ -179,6 +191,8 @@ class Run:
 
     def _doubtful(self, texts: list[KnownText]) -> list[Doubtful]:
         """Doubtful labels; none where nobody looks for them."""
+        if self.request.doubtful != "list":  # what is held out for the gate may not choose what is learned
+            texts = [text for text in texts if side(text) != "report"]
         if self.request.doubtful == "off" or not texts:
             return []
         rows = self._reader().read([text.read for text in texts])
@@ -293,8 +307,10 @@ class Run:
     def _remember(self, inputs: Inputs) -> None:
         if self.request.replay is None:
             return
+        is_gone = is_forgotten(self.request.replay)  # somebody may have forgotten one while this trained
         learned = [text for text in (*inputs.train, *inputs.dev) if text.origin == "answers"]
-        change_replay(self.request.replay, lambda store: remembered(store, learned, self.since_ms))
+        kept = not_gone(learned, is_gone)
+        change_replay(self.request.replay, lambda store: remembered(without(store, is_gone), kept, self.since_ms))
 
 
 def summary(inputs: Inputs, spent: Spent | None) -> dict[str, object]:

@@ -17,7 +17,8 @@ from streamwatch.retraining.division import divided, side
 from streamwatch.retraining.due import Last, When, is_due, parse_when, read_last, write_last
 from streamwatch.retraining.forgetting import Wanted, of_alerts, of_drift, of_labels
 from streamwatch.retraining.forgotten import Forgotten, is_forgotten, note, read_forgotten
-from streamwatch.retraining.fresh import fresh
+from streamwatch.retraining.fresh import fresh, taken_back
+from streamwatch.retraining.inputs import Inputs, frozen
 from streamwatch.retraining.known import KnownText, id_hash
 from streamwatch.retraining.replay import REPLAY_FILE, Store, change_replay, read_replay, remembered, without
 from streamwatch.retraining.reservoir import drawn, room, shared_out
@@ -179,6 +180,34 @@ def test_answers_of_a_forgotten_writer_are_undone_without_their_text() -> None:
     assert (undone.verdict, undone.text, undone.author_hash) == ("undone", "", "")
     answers = Answers([*said, undone])
     assert "a" not in answers and "b" in answers
+
+
+def test_an_answer_that_was_undone_repeats_the_text_and_is_forgotten_as_well() -> None:
+    said = Answers([answer("a", "ann", verdict="undone", author_hash="w")])
+    writes = of_labels(Wanted(authors={"w"}), said.records(), from_ms(5))
+    assert [(one.key, one.value is None) for one in writes] == [(b"a\x1fann", False), (b"a\x1fann", True)]
+
+
+def test_a_run_that_goes_on_drops_what_was_forgotten_since_and_what_it_heard_of_it(tmp_path: Path) -> None:
+    inputs = Inputs(asked="this", train=[known(1), known(2)], dev=[known(3)], report=[])
+    frozen(tmp_path, "this", lambda: inputs)
+    (tmp_path / "heard.safetensors").write_bytes(b"of all")
+    assert frozen(tmp_path, "this", lambda: inputs) == inputs and (tmp_path / "heard.safetensors").exists()
+    gone = id_hash(known(2).id)
+    left = frozen(tmp_path, "this", lambda: inputs, lambda document, _: document == gone)
+    assert left.train == [known(1)] and not (tmp_path / "heard.safetensors").exists()
+    assert frozen(tmp_path, "this", lambda: inputs) == left
+
+
+def test_what_people_took_back_or_differ_on_by_now_is_not_replayed() -> None:
+    said = [
+        answer("a", "ann", sentiment="negative"),
+        answer("b", "ann", verdict="undone"),
+        answer("c", "ann", verdict="personal_data"),
+        answer("d", "ann", sentiment="negative"),
+        answer("d", "bob", sentiment="positive"),
+    ]
+    assert taken_back(Answers(said)) == {"b", "c", "d"}
 
 
 def test_the_queue_and_alerts_show_a_forgotten_document_no_more() -> None:
