@@ -27,6 +27,8 @@ from streamwatch.timeline import from_ms
 VERDICTS: tuple[str, ...] = get_args(Answered)
 READINGS: tuple[str, ...] = get_args(Reading)
 SHOWN_CHARS = 40
+CLOCKS_MS = 3_600_000
+"""An hour: so far ahead of ours may another machine's clock be."""
 
 
 class Filled(NamedTuple):
@@ -54,13 +56,14 @@ def to_answer(row: Filled, of: DriftSample | Answer, labeller: str, topics: tupl
         of: the sample, or an earlier answer to it, which repeats it.
         labeller: who says so where the row names nobody.
         topics: that may be named.
-        now_ms: when it was said, where the row does not tell.
+        now_ms: when it was said, where the row does not tell, and about the latest that it was: once an answer of the year
+            2099 was learned, all that people say until then would count as learned.
     """
     verdict = _one_of(row, "verdict", row.verdict, VERDICTS) or ("answered" if row.topic or row.sentiment else "")
     answer = {
         "schema": "label.v1",
         "labeller": normalise(row.labeller or labeller),
-        "answered_at": from_ms(now_ms if row.answered_ms is None else row.answered_ms),
+        "answered_at": from_ms(now_ms if row.answered_ms is None else min(row.answered_ms, now_ms + CLOCKS_MS)),
         "verdict": verdict,
         "topic": _one_of(row, "topic", row.topic, topics),
         "sentiment": _one_of(row, "sentiment", row.sentiment, SENTIMENTS),
