@@ -63,11 +63,14 @@ def plan(
             continue
         try:
             said = to_answer(row, _document(row, samples, answers), labeller, topics, now_ms=now_ms)
-            _check_once(row, said, places)
+            first = _check_once(row, said, places)
         except ConfigError as error:
             found.faults.append(str(error))
         else:
-            _judge(found, row, said, answers.newest(said.id, said.labeller))
+            if first:
+                _judge(found, row, said, answers.newest(said.id, said.labeller))
+            else:
+                found.n_unchanged += 1
     found.conflicts = _conflicts(answers, found.new)
     return found
 
@@ -83,17 +86,16 @@ def _document(row: Filled, samples: Samples, answers: Answers) -> DriftSample | 
     return said.sample
 
 
-def _check_once(row: Filled, said: Answer, places: dict[tuple[str, str], tuple[str, Answer]]) -> None:
-    """A labeller may stand twice with the same answer, and not with two."""
+def _check_once(row: Filled, said: Answer, places: dict[tuple[str, str], tuple[str, Answer]]) -> bool:
+    """Whether it is the first of this document and labeller: they may stand twice with the same answer, and not with two."""
     place, first = places.setdefault((said.id, said.labeller), (row.place, said))
     if first is not said and not _same(first, said):
         raise ConfigError(f"{row.place}: {said.labeller} says something else of {said.id} than in {place}")
+    return first is said
 
 
 def _judge(found: Plan, row: Filled, said: Answer, before: Answer | None) -> None:
-    if any(_same(one, said) and one.id == said.id and one.labeller == said.labeller for one in found.new):
-        found.n_unchanged += 1
-    elif before is None:
+    if before is None:
         found.new.append(said)
     elif _same(before, said):
         found.n_unchanged += 1

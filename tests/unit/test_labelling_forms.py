@@ -222,6 +222,9 @@ def test_the_same_labeller_cannot_say_two_things_in_one_file() -> None:
     found = judged(rows)
     assert (len(found.new), found.n_unchanged) == (1, 1)
     assert found.faults == ["row 4: ana says something else of d1 than in row 2"]
+    said = Answers([answer("d1", "ana", topic=KNOWN[1], answered_at=from_ms(NOW_MS))])
+    older = judged([Filled(f"row {n}", "d1", topic="earnings", answered_ms=1) for n in (2, 3)], said)
+    assert (older.new, len(older.older), older.n_unchanged) == ([], 1, 1)
 
 
 def test_a_later_answer_replaces_and_an_old_export_does_not() -> None:
