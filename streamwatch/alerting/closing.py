@@ -7,7 +7,8 @@ not those of some minutes later, the evaluator stops at the end of each: how it 
     minutes        ├─────┤├─────┤           the monitors, which see the evaluator as it stands there
 """
 
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from streamwatch.alerting.drift_watch import DriftWatch
@@ -45,23 +46,22 @@ def close(
 ) -> Closed:
     """Take the non-empty buckets that closed up to `until_ms`, and the sums of the monitors' buckets that ended by then."""
     closed = Closed([], [])
-    waiting, to_take = list(buckets), dict(sums)
+    waiting, to_take = list(buckets), deque(sorted(sums, key=lambda one: one[0]))
     while (next_ms := _next_ms(drift, to_take)) <= until_ms:
         end_ms = int(next_ms)
         n = sum(start_ms < end_ms for start_ms, _ in waiting)
         _advance(evaluator, drift, end_ms, waiting[:n], closed)
         del waiting[:n]
         closed.transitions.extend(drift.pass_time(end_ms))
-        of_bucket = to_take.pop(end_ms - DRIFT_BUCKET_MS, None)
-        if of_bucket is not None:
-            closed.transitions.extend(drift.advance(end_ms - DRIFT_BUCKET_MS, of_bucket, evaluator))
+        if to_take and to_take[0][0] + DRIFT_BUCKET_MS == end_ms:
+            closed.transitions.extend(drift.advance(*to_take.popleft(), evaluator))
     _advance(evaluator, drift, until_ms, waiting, closed)
     return closed
 
 
-def _next_ms(drift: DriftWatch, to_take: Mapping[int, Sums]) -> float:
+def _next_ms(drift: DriftWatch, to_take: deque[tuple[int, Sums]]) -> float:
     """When the monitors are asked next: a bucket of theirs ends, or an alert has lasted for long enough."""
-    return min([drift.ends_ms, *(bucket_ms + DRIFT_BUCKET_MS for bucket_ms in to_take)])
+    return min(drift.ends_ms, to_take[0][0] + DRIFT_BUCKET_MS) if to_take else drift.ends_ms
 
 
 def _advance(

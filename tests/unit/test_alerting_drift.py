@@ -1,5 +1,6 @@
 """Drift alerts are a function of the closed buckets, beside the evaluator: not of calls, crashes or partitions."""
 
+import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from random import Random
@@ -17,7 +18,7 @@ from streamwatch.alerting.evidence import complete
 from streamwatch.alerting.transition import EvaluatorState, Transition
 from streamwatch.config import BUCKET_MS, Settings
 from streamwatch.drift.stored import DRIFT_BUCKET_MS
-from streamwatch.drift.sums import Sums
+from streamwatch.drift.sums import ModelSums, Sums
 from streamwatch.records import PROJECTION_BYTES, SENTIMENTS, Alert, Classified, Label, Prediction, SentimentLabel
 from streamwatch.rules.history import RuleHistory
 from streamwatch.rules.rule import RULE_KINDS, Rule
@@ -281,3 +282,11 @@ def test_without_monitors_there_is_nothing_to_keep() -> None:
 @pytest.mark.parametrize("raw", [b"\x93\x63\x90\x90", b"junk", b"\x80"])
 def test_a_state_of_another_version_is_begun_anew(name: str, raw: bytes) -> None:
     assert not DriftWatch(SETTINGS, {name: raw}).drifting
+
+
+def test_weeks_in_which_no_text_was_read_are_closed_in_seconds() -> None:
+    unread = [(n * DRIFT_BUCKET_MS, Sums({MODEL: ModelSums(1, 1, 1)})) for n in range(30_000)]
+    began_s = time.process_time()
+    closed = close(Evaluator(SETTINGS), DriftWatch(SETTINGS), len(unread) * DRIFT_BUCKET_MS, [], unread)
+    assert not closed.transitions
+    assert time.process_time() - began_s < 15
