@@ -22,7 +22,7 @@ from streamwatch.commands.registry_options import (
 from streamwatch.config import Settings
 from streamwatch.errors import ConfigError, ModelError
 from streamwatch.models import registry as room
-from streamwatch.models.gated import PAGE_FILE, keep
+from streamwatch.models.gated import GATES, PAGE_FILE, keep
 from streamwatch.models.manifest import MANIFEST_FILE, read_manifest
 from streamwatch.timeline import from_ms, parse_rfc3339
 
@@ -116,7 +116,9 @@ def _gated(
     from streamwatch.gating.gate import gated, known_parent
 
     incumbent, candidate = (checked_folder(folder, name) for name in names)
+    progress("gate", 0, 1)
     documents = drawn_documents(settings, sources.stream)
+    progress("gate", 0, 1)  # a channel takes minutes where it holds millions
     evidence = _evidence(settings, incumbent, candidate, sources, documents)
     made, shift = gated(incumbent, candidate, evidence, settings, now(), documents, progress=progress)
     return replace(made, checks=(known_parent(folder, candidate), *made.checks)), shift
@@ -156,10 +158,10 @@ def _kept(folder: Path, name: str, made: "Report", shift: "Promotion | None") ->
     from streamwatch.gating.page import page
     from streamwatch.gating.report import to_json
 
-    place = keep(folder, name, to_json(made), page(made))
-    if shift is not None:
-        write_shift(place, shift)
-    return place / PAGE_FILE
+    write_shift(
+        folder / GATES / name, shift
+    )  # first: the report is what lets a model be promoted, and it takes this along
+    return keep(folder, name, to_json(made), page(made)) / PAGE_FILE
 
 
 def _lines(made: "Report", place: Path) -> str:

@@ -17,10 +17,22 @@ SHIFT_FILE = "shift.json"
 part of it, so it lies beside its gate report and never in its folder: there it would change the model's id."""
 
 
-def write_shift(folder: Path, told: Promotion) -> Path:
-    """Keep what the gate measured until the candidate is promoted."""
+def write_shift(folder: Path, told: Promotion | None) -> Path:
+    """Keep what the gate measured until the candidate is promoted; None takes away what an earlier gate measured.
+
+    Raises `ConfigError` where it cannot be written.
+    """
     path = folder / SHIFT_FILE
-    path.write_bytes(msgspec.json.format(encode(told), indent=2) + b"\n")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if told is None:
+            path.unlink(missing_ok=True)
+        else:
+            new = path.with_name(f".{SHIFT_FILE}.new")
+            new.write_bytes(msgspec.json.format(encode(told), indent=2) + b"\n")
+            new.replace(path)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be written ({error.strerror}): make room, and gate again") from error
     return path
 
 

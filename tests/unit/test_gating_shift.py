@@ -119,6 +119,8 @@ def test_what_the_gate_measured_lies_in_a_file_until_it_is_told(tmp_path: Path) 
     assert read_shift(tmp_path) is None
     write_shift(tmp_path, told)
     assert read_shift(tmp_path) == told
+    write_shift(tmp_path, None)  # a gate that measured nothing leaves none of an earlier one
+    assert read_shift(tmp_path) is None
     (tmp_path / SHIFT_FILE).write_text('{"schema": "promotion.v1"}')
     with pytest.raises(ConfigError, match="run the gate again"):
         read_shift(tmp_path)
