@@ -46,7 +46,7 @@ def removable(
     old = [name for name in entries if name not in kept and _age_s(registry / "models" / name, now_s) > young_s]
     hidden = sorted((registry / "models").glob(".*"))
     return [registry / "models" / name for name in old] + [
-        folder for folder in hidden if _age_s(folder, now_s) > min(young_s, LEFT_BEHIND_S)
+        folder for folder in hidden if _age_s(folder, now_s) > LEFT_BEHIND_S
     ]
 
 
@@ -84,7 +84,11 @@ def _parent(registry: Path, manifest: Manifest, shipped: Path) -> str:
 
 
 def _age_s(folder: Path, now_s: float) -> float:
-    return now_s - folder.stat().st_mtime
+    """How old a folder is; one that somebody else took away meanwhile is nobody's to remove."""
+    try:
+        return now_s - folder.stat().st_mtime
+    except FileNotFoundError:
+        return float("-inf")
 
 
 def _remove(registry: Path, folder: Path) -> None:

@@ -190,6 +190,14 @@ def test_gc_keeps_what_serves_what_served_and_their_parents(registry: Path, tmp_
     assert roll_back(registry, LATER).model == names[3] and roll_back(registry, LATER).model == "shipped"
 
 
+def test_gc_leaves_a_copy_that_somebody_is_making(registry: Path, model: Path) -> None:
+    add(registry, model)
+    copy = registry / "models" / ".0123456789abcdef.copying"
+    copy.mkdir()
+    run("gc", "--older-than", "0", registry=registry)
+    assert copy.is_dir()
+
+
 def test_a_gate_from_files_says_what_is_missing_and_keeps_its_report(
     registry: Path, model: Path, other: Path, tmp_path: Path
 ) -> None:
