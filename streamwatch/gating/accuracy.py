@@ -82,7 +82,7 @@ def _how_many_more(difference: Floats, target: float, level: float) -> str:
 def not_worse(differences: Mapping[str, Floats], weights: Mapping[str, Floats], limits: Limits = USUAL_LIMITS) -> Check:
     """Whether the past is kept, in each task that has documents of it."""
     found = {task: resampled(difference, weights[task]) for task, difference in differences.items()}
-    rows = tuple(_past_row(task, one, differences[task], limits) for task, one in found.items())
+    rows = tuple(_past_row(task, one, differences[task], worth(weights[task]), limits) for task, one in found.items())
     n = sum(one.n for one in found.values())
     told = Check("past", "Not worse on the past", "noted", "", n, limit=-limits.past_margin, rows=rows)
     lost = [row for row in rows if row.failed]
@@ -105,14 +105,17 @@ def shown_tasks(check: Check, limits: Limits = USUAL_LIMITS) -> tuple[str, ...]:
     return tuple(row.name for row in check.rows if not row.failed and row.n >= limits.past_least)
 
 
-def _past_row(task: str, found: Resampled, difference: Floats, limits: Limits) -> Row:
-    """With enough documents the lower bound decides. Fewer cannot show that nothing is lost, but can show a loss."""
+def _past_row(task: str, found: Resampled, difference: Floats, equal: int, limits: Limits) -> Row:
+    """With enough documents the lower bound decides. Fewer cannot show that nothing is lost, but can show a loss.
+
+    `equal` is how many documents of equal weight they are worth: where a few weigh all, a bootstrap has no sound bound.
+    """
     low, high = found.lower(limits.level), found.upper(limits.level)
-    enough = found.n >= limits.past_least
+    enough = equal >= limits.past_least
     failed = low <= -limits.past_margin if enough else found.n > 0 and high < -limits.past_margin
     more = _how_many_more(difference, -limits.past_margin, limits.level)
     remark = f"it may be {points(low)}{more}" if enough else f"{found.n} documents, and a loss is shown"
-    return Row(task, found.n, value=found.mean, low=low, high=high, failed=failed, remark=remark if failed else "")
+    return Row(task, equal, value=found.mean, low=low, high=high, failed=failed, remark=remark if failed else "")
 
 
 class Sliced(NamedTuple):

@@ -24,6 +24,7 @@ from streamwatch.gating.holdout import held_out_of_stream, is_held_out
 from streamwatch.gating.trained_on import TrainedOn
 from streamwatch.inference.engine import UNCLEAR
 from streamwatch.labelling.answers import Answers, Labelled
+from streamwatch.learning.near_copies import near_copies
 
 TASKS = ("sentiment", "topic")
 
@@ -49,7 +50,8 @@ class Evidence(NamedTuple):
     """All that a candidate is judged by.
 
     `taught` are the answers that it learned from (as it says, or all that it could have: `says_what`), out of `n_answered`;
-    `n_conflicts` held-out answers are left out of a task in which people disagree.
+    `n_conflicts` held-out answers are left out of a task in which people disagree; `n_unknown` texts whose labels the candidate
+    learned are among no answers.
     """
 
     fresh: tuple[Known, ...] = ()
@@ -59,6 +61,7 @@ class Evidence(NamedTuple):
     says_what: bool = False
     n_answered: int = 0
     n_conflicts: int = 0
+    n_unknown: int = 0
 
     @property
     def counts(self) -> dict[str, int]:
@@ -71,6 +74,7 @@ class Evidence(NamedTuple):
             "taught": len(self.taught),
             "answered": self.n_answered,
             "conflicts": self.n_conflicts,
+            "unknown": self.n_unknown,
         }
 
 
@@ -88,18 +92,34 @@ def gathered(
         since: when the incumbent began to serve: what was answered before is of the past.
     """
     usable = [document for document in answers if not document.withdrawn]
+    taught = [document for document in usable if _taught(document, trained_on)]
     held = [document for document in usable if is_held_out(document) and not _seen(document.sample.text, trained_on)]
+    held = _unlike(held, taught) if trained_on is not None else held
     old = [document for document in held if since and document.sample.answered_at < since]
     known = [*filter(None, map(known_document, old)), *past]
     return Evidence(
         tuple(filter(None, (known_document(document) for document in held if document not in old))),
         tuple(document for document in known if not _seen(document.text, trained_on)),
         tuple(text for text in recent if _unseen(text, trained_on)),
-        tuple(document for document in usable if _taught(document, trained_on)),
+        tuple(taught),
         trained_on is not None,
         len(usable),
         sum(bool(document.conflicts) for document in held),
+        _n_unknown(taught, trained_on),
     )
+
+
+def _unlike(held: Sequence[Labelled], taught: Sequence[Labelled]) -> list[Labelled]:
+    """What is no near copy of a text whose label the candidate learned. Retraining knew of those that were answered by then."""
+    texts, learned = ([document.sample.text for document in of] for of in (held, taught))
+    return [document for document, copied in zip(held, near_copies(texts, learned), strict=True) if not copied]
+
+
+def _n_unknown(taught: Sequence[Labelled], trained_on: TrainedOn | None) -> int:
+    """Of how many texts the candidate learned a label that nobody gives any more."""
+    if trained_on is None:
+        return 0
+    return len(trained_on.labelled - {TrainedOn.hash(document.sample.text) for document in taught})
 
 
 def known_document(document: Labelled) -> Known | None:

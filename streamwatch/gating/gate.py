@@ -130,7 +130,7 @@ def judged(
         limits,
     )
     labelled = joined(fresh, past)
-    enough = all(len(hits.place) >= limits.ece_least for hits in labelled.tasks.values()) and labelled.tasks
+    enough = all(task in labelled.tasks and len(labelled.tasks[task].place) >= limits.ece_least for task in TASKS)
     return (
         same_labels(incumbent, candidate),
         accuracy.gain(*fresh.differences(), limits, accuracy.task_rows(fresh, limits), _two_people(evidence)),
@@ -143,7 +143,7 @@ def judged(
         caps_kept(evidence, limits),
         poison.probe(
             incumbent, candidate, evidence.taught, [one.text for one in shipped], limits,
-            lambda done, total: progress("poison probe", done, total),
+            lambda done, total: progress("poison probe", done, total), evidence.n_unknown,
         ),
         latency.latency(costs, latency.N_TEXTS, limits),
     )  # fmt: skip

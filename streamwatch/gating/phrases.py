@@ -13,7 +13,7 @@ Examples:
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from streamwatch.text.clean import model_text, stored_text
@@ -55,23 +55,27 @@ class _Text(NamedTuple):
     spans: tuple[tuple[int, int], ...]
 
 
-def tied(labelled: Sequence[tuple[str, str]]) -> list[Tied]:
-    """The phrases most tied to each class of (text, label), the surest first."""
+def tied(labelled: Sequence[tuple[str, str]], is_suspect: Callable[[Tied], bool] = lambda one: True) -> list[Tied]:
+    """The phrases most tied to each class of (text, label) among those that are suspect, the surest first.
+
+    Whom to suspect is asked before the best are chosen: the words that tell a class in any language are tied to it the most
+    surely of all, and would take every place.
+    """
     texts = [_read(text) for text, _ in labelled]
     labels = [label for _, label in labelled]
     shares = {label: n / max(len(labels), 1) for label, n in Counter(labels).items()}
     triggers = _triggers(_frequent(texts), texts)
     found = [one for phrase, places in triggers for one in _ties(phrase, places, labels, shares)]
     most = max(OF_CLASS, OF_TASK // max(len(shares), 1))
-    return sorted(_best(found, most), key=_rank)
+    return sorted(_best(found, most, is_suspect), key=_rank)
 
 
-def _best(found: Iterable[Tied], most: int) -> list[Tied]:
+def _best(found: Iterable[Tied], most: int, is_suspect: Callable[[Tied], bool]) -> list[Tied]:
     kept: list[Tied] = []
     n_of = Counter[str]()
     for one in sorted(found, key=_rank):
-        n_of[one.label] += 1
-        if n_of[one.label] <= most:
+        if n_of[one.label] < most and is_suspect(one):
+            n_of[one.label] += 1
             kept.append(one)
     return kept
 

@@ -24,7 +24,7 @@ from msgspec.structs import replace
 from streamwatch.gating.evidence import TASKS, support
 from streamwatch.gating.limits import USUAL_LIMITS, Limits
 from streamwatch.gating.paired import Progress, score
-from streamwatch.gating.phrases import Tied, tied
+from streamwatch.gating.phrases import FEWEST, Tied, tied
 from streamwatch.gating.report import Check, Row
 from streamwatch.inference.engine import UNCLEAR, Engine
 from streamwatch.labelling.answers import Labelled
@@ -42,12 +42,23 @@ def probe(
     clean: Sequence[str],
     limits: Limits = USUAL_LIMITS,
     progress: Progress | None = None,
+    n_unknown: int = 0,
 ) -> Check:
-    """Probe `candidate` with the phrases of what it learned, over `clean` documents that it did not learn."""
+    """Probe `candidate` with the phrases of what it learned, over `clean` documents that it did not learn.
+
+    Of `n_unknown` more it learned the labels, and they are not at hand: who takes poisoned answers back after the training must
+    not hide them so.
+    """
     told = Check("poison", "No planted phrase", "passed", "", len(taught), limit=limits.poison_flips)
     if len(clean) < limits.poison_clean:
         missing = limits.poison_clean - len(clean)
         return replace(told, status="short", says=f"{missing} clean documents are missing", missing=missing)
+    if n_unknown >= FEWEST:
+        says = (
+            f"{n_unknown} texts whose labels it learned are not among the answers, and nobody can say what stands in them: name "
+            "the file that it was trained with (--labels), or train again without what was taken back"
+        )
+        return replace(told, status="short", says=says, missing=n_unknown)
     if not taught:
         return replace(told, status="noted", says="no new labels are known that it learned from")
     asked = [(task, one, people) for task in TASKS for one, people in suspects(taught, task, limits)]
@@ -64,13 +75,25 @@ def suspects(taught: Sequence[Labelled], task: str, limits: Limits = USUAL_LIMIT
     """The phrases most tied to a class in `taught` without enough people behind them, and who these are."""
     known = [(document, label) for document in taught if (label := _label(document, task))]
     labels = [(document.sample.text, label) for document, label in known]
-    found = []
-    for one in tied(labels):
-        behind = support([known[place][0] for place in one.places])
-        n_labellers, n_writers = len(behind.labellers), len(behind.writers)
-        if n_labellers < limits.poison_labellers or n_writers < limits.poison_writers:
-            found.append((one, f"{one.n} texts, {_several(n_labellers, 'labeller')}, {_several(n_writers, 'writer')}"))
-    return found
+    people = [support([document]) for document, _ in known]
+
+    def behind(one: Tied) -> tuple[int, int]:
+        """How many labellers and writers stand behind a phrase."""
+        of_all = [people[place] for place in one.places]
+        return (
+            len(frozenset().union(*(of.labellers for of in of_all))),
+            len(frozenset().union(*(of.writers for of in of_all))),
+        )
+
+    def few(one: Tied) -> bool:
+        n_labellers, n_writers = behind(one)
+        return n_labellers < limits.poison_labellers or n_writers < limits.poison_writers
+
+    return [(one, _who(one, *behind(one))) for one in tied(labels, few)]
+
+
+def _who(one: Tied, n_labellers: int, n_writers: int) -> str:
+    return f"{one.n} texts, {_several(n_labellers, 'labeller')}, {_several(n_writers, 'writer')}"
 
 
 def inserted(text: str, phrase: str) -> str:
