@@ -9,6 +9,9 @@ Examples:
     >>> made = to_answer(row, sample("d1"), "ana", ("earnings",), now_ms=0)
     >>> made.topic, made.verdict, made.reading
     ('earnings', 'answered', 'cannot_tell')
+    >>> later = Filled("row 2", "d1", topic="earnings", answered_ms=10**13)
+    >>> to_answer(later, sample("d1"), "ana", ("earnings",), now_ms=0).answered_at.year
+    1970
     >>> to_answer(Filled("row 3", "d1", topic="sport"), sample("d1"), "ana", ("earnings",), now_ms=0)
     Traceback (most recent call last):
       ...
