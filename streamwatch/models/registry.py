@@ -91,6 +91,8 @@ def promote(registry: Path, model: str, now: str, *, force: str = "") -> Pointer
         serving = old.model if old else SHIPPED_NAME
         if serving == model:
             return old or Pointer(model, now)
+        if not _is_there(registry, model):  # taken out by `gc` while its files were read
+            raise ModelError(f"{registry} has no model {model} any more: add it again")
         said = verdict(registry, model, serving) if model != SHIPPED_NAME else LET_THROUGH
         if said.gate in ("failed", "missing") and not force.strip():
             raise ModelError(f'{model} is not promoted: {said.why}; --force "REASON" promotes it all the same')

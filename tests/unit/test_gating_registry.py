@@ -3,6 +3,7 @@
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -196,6 +197,18 @@ def test_gc_leaves_a_copy_that_somebody_is_making(registry: Path, model: Path) -
     copy.mkdir()
     run("gc", "--older-than", "0", registry=registry)
     assert copy.is_dir()
+
+
+def test_a_model_that_is_taken_out_while_it_is_promoted_does_not_serve(
+    registry: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = add(registry, model)
+    monkeypatch.setattr(
+        "streamwatch.models.registry.checked", lambda room, which: shutil.rmtree(room / "models" / which)
+    )
+    with pytest.raises(ModelError, match="any more"):
+        promote(registry, name, NOW, force="a test")
+    assert read_current(registry) is None
 
 
 def test_a_gate_from_files_says_what_is_missing_and_keeps_its_report(
