@@ -209,6 +209,10 @@ class Scene:
         ends = broker.end_offsets(self.settings, tps)
         return {(names[tp.topic], tp.partition): end for tp, end in ends.items()}
 
+    def n_in_sources(self) -> int:
+        """Records of the source channels, markers and copies too."""
+        return sum(self._source_ends().values())
+
     def closed_ms(self) -> int:
         return int(self.redis.hget(self._eval("head"), "closed") or -1)
 

@@ -81,6 +81,8 @@ class Storm:
         self._folder = folder
         self.workers: list[Worker] = []
         self.seconds = 0.0
+        self.n_copies = 0
+        """Records that the broker wrote twice: one that cannot be idempotent is sent a batch again that it acknowledged late."""
 
     def run(self, plan: Plan, cluster: Cluster | None = None, server: RedisServer | None = None) -> None:
         """From the first row to the moment when everything was applied. Workers run on, for `end` or `terminate`."""
@@ -97,7 +99,8 @@ class Storm:
             self.scene.until(lambda n=n: self.scene.n_applied() >= n, PATIENCE_S, self.workers)  # type: ignore[misc]
             time.sleep(dice.uniform(0, 0.3))
             event()
-        replaying.done()
+        totals = replaying.done()
+        self.n_copies = self.scene.n_in_sources() - totals.sent - totals.markers
         self.scene.settled(PATIENCE_S, self.workers)
         if plan.flush:
             self.scene.redis.flushall()

@@ -16,6 +16,7 @@ from .conftest import Quiet
 from .storm import Plan, Storm, judge
 
 StartStorm = Callable[[Settings], Storm]
+ATTEMPTS = 3
 
 
 @pytest.fixture
@@ -35,6 +36,18 @@ def assert_exact(storm: Storm, quiet: Quiet) -> None:
     assert not any("Traceback" in worker.log() for worker in storm.workers)
 
 
+def played(settings: Settings, start_storm: StartStorm, plan: Plan) -> Storm:
+    """A storm over rows that each came once. A broker that wrote a batch twice, hours of event time later, was given other
+    documents than the oracle: then the storm is played again."""
+    for attempt in range(ATTEMPTS):
+        storm = start_storm(settings.model_copy(update={"prefix": f"{settings.prefix}{attempt}-"}))
+        storm.run(plan)
+        if settings.idempotence or not storm.n_copies:
+            break
+        storm.end()
+    return storm
+
+
 def test_the_day_raises_alerts_so_that_their_sameness_means_something(quiet: Quiet) -> None:
     assert len(quiet.alerts) >= 4
     assert quiet.expected.n_redelivered > 0
@@ -45,8 +58,7 @@ def test_the_day_raises_alerts_so_that_their_sameness_means_something(quiet: Qui
 def test_kill_9_in_mid_replay_and_flushall_in_the_middle_and_at_the_end(
     settings: Settings, start_storm: StartStorm, quiet: Quiet
 ) -> None:
-    storm = start_storm(settings)
-    storm.run(Plan(kills=3, flush=True, per_s=200))
+    storm = played(settings, start_storm, Plan(kills=3, flush=True, per_s=200))
     assert storm.workers[0].n_started == 4
     assert storm.workers[0].n_ended_by_itself == 0
     assert_exact(storm, quiet)
@@ -55,8 +67,8 @@ def test_kill_9_in_mid_replay_and_flushall_in_the_middle_and_at_the_end(
 def test_two_workers_one_killed_and_one_stopped_beyond_its_session(
     settings: Settings, start_storm: StartStorm, quiet: Quiet
 ) -> None:
-    storm = start_storm(settings)
-    storm.run(Plan(n_workers=2, kills=1, pause_s=settings.session_timeout_s + 3, per_s=200))
+    plan = Plan(n_workers=2, kills=1, pause_s=settings.session_timeout_s + 3, per_s=200)
+    storm = played(settings, start_storm, plan)
     assert_exact(storm, quiet)
 
 
