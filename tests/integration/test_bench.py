@@ -9,12 +9,13 @@ from streamwatch.bench.records import summary
 
 
 def test_bench_pipeline_gives_all_figures():
-    command = [sys.executable, "-m", "streamwatch", "bench", "pipeline", "--documents", "0", "--null-documents", "4000"]
+    # Four times what is in flight at once: less may leave in a single wave, of which no rate can be told.
+    command = [sys.executable, "-m", "streamwatch", "bench", "pipeline", "--documents", "0", "--null-documents", "16000"]
     done = subprocess.run([*command, "--json"], capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     null = json.loads(done.stdout)["null"]
     assert null["documents_per_cpu_second"] > 0 and null["bare_faust_documents_per_cpu_second"] > 0
-    assert null["documents"] == 4000
+    assert null["documents"] == 16000
 
 
 def test_texts_to_measure_with_are_all_different():
