@@ -10,8 +10,9 @@ from streamwatch.bench.records import summary
 
 def test_bench_pipeline_gives_all_figures():
     # Four times what is in flight at once: less may leave in a single wave, of which no rate can be told.
-    command = [sys.executable, "-m", "streamwatch", "bench", "pipeline", "--documents", "0", "--null-documents", "16000"]
-    done = subprocess.run([*command, "--json"], capture_output=True, text=True, timeout=120, check=False)
+    options = ["--documents", "0", "--null-documents", "16000", "--json"]
+    command = [sys.executable, "-m", "streamwatch", "bench", "pipeline", *options]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     null = json.loads(done.stdout)["null"]
     assert null["documents_per_cpu_second"] > 0 and null["bare_faust_documents_per_cpu_second"] > 0
