@@ -175,17 +175,10 @@ def read_labels(settings: Settings) -> Answers:
 
     Raises `ConfigError` where there is no channel, `BrokerUnavailable`.
     """
-    from streamwatch.commands.channel_log import records
+    from streamwatch.commands.channel_log import fold
 
     answers = Answers()
-    for key, value in records(settings, "labels", from_start=True, follow=False):
-        if not value:
-            answers.forget((key or b"").decode(errors="replace"))
-            continue
-        try:
-            answers.apply(decode(value, Answer))
-        except RejectError as error:
-            log.warning("a record of `labels` is no answer: %s", error)
+    fold(settings, "labels", Answer, answers.apply, answers.forget)
     return answers
 
 

@@ -16,9 +16,7 @@ Examples:
 import logging
 from collections.abc import Iterator
 
-from streamwatch.codec import decode
 from streamwatch.config import Settings
-from streamwatch.errors import RejectError
 from streamwatch.records import DriftSample
 
 log = logging.getLogger(__name__)
@@ -54,15 +52,8 @@ def read_samples(settings: Settings) -> Samples:
 
     Raises `ConfigError` where there is no channel, `BrokerUnavailable`.
     """
-    from streamwatch.commands.channel_log import records
+    from streamwatch.commands.channel_log import fold
 
     samples = Samples()
-    for key, value in records(settings, "drift", from_start=True, follow=False):
-        if not value:
-            samples.forget((key or b"").decode(errors="replace"))
-            continue
-        try:
-            samples.apply(decode(value, DriftSample))
-        except RejectError as error:
-            log.warning("a record of `drift` is no sample: %s", error)
+    fold(settings, "drift", DriftSample, samples.apply, samples.forget)
     return samples

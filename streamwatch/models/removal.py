@@ -24,7 +24,6 @@ from pathlib import Path
 from streamwatch.errors import ConfigError
 from streamwatch.models.gated import GATES
 from streamwatch.models.lineage import parent
-from streamwatch.models.manifest import Manifest
 from streamwatch.models.pointer import locked, read_current
 from streamwatch.models.registry import Entry, listing
 
@@ -64,23 +63,15 @@ def remove(registry: Path, shipped: Path, keep: int = KEPT_BEFORE, young_s: floa
 
 def _kept(registry: Path, entries: dict[str, Entry], keep: int, shipped: Path) -> set[str]:
     pointer = read_current(registry)
-    kept = (
-        {pointer.model, *pointer.previous[len(pointer.previous) - min(keep, len(pointer.previous)) :]}
-        if pointer
-        else set()
-    )
+    kept = {pointer.model, *pointer.previous[max(0, len(pointer.previous) - keep) :]} if pointer else set()
     waiting = list(kept)
     while waiting:
         entry = entries.get(waiting.pop())
-        found = _parent(registry, entry.manifest, shipped) if entry and entry.manifest else ""
+        found = parent(registry, entry.manifest, shipped).model if entry and entry.manifest else ""
         if found and found not in kept:
             kept.add(found)
             waiting.append(found)
     return kept
-
-
-def _parent(registry: Path, manifest: Manifest, shipped: Path) -> str:
-    return parent(registry, manifest, shipped).model
 
 
 def _age_s(folder: Path, now_s: float) -> float:

@@ -72,15 +72,14 @@ class Company:
         """
         if self.size == 1:
             return work()
-        made, failed = None, False
+        made = None
         if self.leads:
             try:
                 made = work()
             except BaseException:
                 self.any(True)
                 raise
-        failed = self.any(False)
-        if failed:
+        if self.any(False):
             raise SystemExit(1)
         return made if made is not None else read()
 

@@ -87,5 +87,21 @@ def model(tiny_model: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(tiny_model, tmp_path / "model"))
 
 
+@pytest.fixture
+def registry(tmp_path: Path) -> Path:
+    """A registry's folder, not yet made."""
+    return tmp_path / "registry"
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Path:
+    """Another tiny model."""
+    from tiny_models import write_model
+
+    folder = tmp_path / "other"
+    write_model(folder, seed=2)
+    return folder
+
+
 def ignore(*_: Any) -> None:
     """Hears of progress and says nothing."""

@@ -29,20 +29,6 @@ from streamwatch.testing.records import classified
 NOW, LATER = "2026-01-05T08:00:00Z", "2026-01-05T09:00:00Z"
 
 
-@pytest.fixture
-def registry(tmp_path: Path) -> Path:
-    """A registry's folder, not yet made."""
-    return tmp_path / "registry"
-
-
-@pytest.fixture
-def other(tmp_path: Path) -> Path:
-    """Another tiny model."""
-    folder = tmp_path / "other"
-    write_model(folder, seed=2)
-    return folder
-
-
 def report(model: str, incumbent: str = "shipped", *more: Check) -> Report:
     checks = (Check("gain", "Better on fresh answers", "passed", "+2.0 points"), *more)
     return Report(incumbent=incumbent, candidate=model, made_at=NOW, checks=checks)

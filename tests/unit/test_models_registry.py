@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from tiny_models import edit_manifest, write_model
+from tiny_models import edit_manifest
 
 from streamwatch.cli import cli
 from streamwatch.config import load
@@ -26,20 +26,6 @@ NOW, LATER = "2026-01-05T08:00:00Z", "2026-01-05T09:00:00Z"
 def promote(registry: Path, model: str, now: str) -> Pointer:
     """Promote without a gate: `tests/unit/test_gating_registry.py` is about gates."""
     return gated_promote(registry, model, now, force="a test")
-
-
-@pytest.fixture
-def registry(tmp_path: Path) -> Path:
-    """A registry's folder, not yet made."""
-    return tmp_path / "registry"
-
-
-@pytest.fixture
-def other(tmp_path: Path) -> Path:
-    """Another tiny model."""
-    folder = tmp_path / "other"
-    write_model(folder, seed=2)
-    return folder
 
 
 def files(folder: Path) -> set[str]:

@@ -69,9 +69,8 @@ def opened_apart(spec: Spec) -> Iterator[Opened]:
             raise answer
         yield msgspec.structs.replace(answer, variant=Apart(ours))
     finally:
-        with suppress(
-            ConnectionError
-        ):  # children that were forked later hold this end of the pipe too: it never breaks
+        # Told, and not only closed: children that were forked later hold this end of the pipe too, so it never breaks.
+        with suppress(ConnectionError):
             ours.send(None)
         ours.close()
         child.join(END_S)
