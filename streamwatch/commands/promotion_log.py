@@ -9,6 +9,7 @@ from streamwatch.codec import decode, encode
 from streamwatch.commands.decision_log import publish, read_decisions, user
 from streamwatch.config import Settings
 from streamwatch.errors import ConfigError, RejectError
+from streamwatch.models.pointer import write_whole
 from streamwatch.records import Promotion
 from streamwatch.timeline import from_ms
 
@@ -28,9 +29,7 @@ def write_shift(folder: Path, told: Promotion | None) -> Path:
         if told is None:
             path.unlink(missing_ok=True)
         else:
-            new = path.with_name(f".{SHIFT_FILE}.new")
-            new.write_bytes(msgspec.json.format(encode(told), indent=2) + b"\n")
-            new.replace(path)
+            write_whole(path, msgspec.json.format(encode(told), indent=2) + b"\n")
     except OSError as error:
         raise ConfigError(f"{path}: cannot be written ({error.strerror}): make room, and gate again") from error
     return path

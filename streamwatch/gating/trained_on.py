@@ -20,6 +20,7 @@ import msgspec
 
 from streamwatch.errors import ModelError
 from streamwatch.models.manifest import inside
+from streamwatch.models.pointer import write_whole
 from streamwatch.text.clean import model_text, stored_text, text_hash
 
 TRAINED_ON_FILE = "trained_on.json"
@@ -49,9 +50,7 @@ def write_trained_on(folder: Path, labelled: Iterable[str], others: Iterable[str
     """Write the texts' hashes into the folder of a model, in one step."""
     hashes = TrainedOn(frozenset(map(TrainedOn.hash, labelled)), frozenset(map(TrainedOn.hash, others)))
     sorted_ones = {"labelled": sorted(hashes.labelled), "others": sorted(hashes.others)}
-    new = folder / f".{TRAINED_ON_FILE}.new"
-    new.write_bytes(msgspec.json.encode(sorted_ones) + b"\n")
-    new.replace(folder / TRAINED_ON_FILE)
+    write_whole(folder / TRAINED_ON_FILE, msgspec.json.encode(sorted_ones) + b"\n")
 
 
 def read_trained_on(folder: Path) -> TrainedOn | None:

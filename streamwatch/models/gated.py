@@ -21,7 +21,7 @@ from typing import NamedTuple
 import msgspec
 
 from streamwatch.errors import ConfigError
-from streamwatch.models.pointer import Gate, sync
+from streamwatch.models.pointer import Gate, write_whole
 
 GATES = "gates"
 RECORD_FILE = "gate.json"
@@ -86,15 +86,8 @@ def keep(registry: Path, model: str, record: bytes, page: str) -> Path:
     folder = registry / GATES / model
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _write(folder / PAGE_FILE, page.encode("utf-8", "replace"))
-        _write(folder / RECORD_FILE, record)
+        write_whole(folder / PAGE_FILE, page.encode("utf-8", "replace"))
+        write_whole(folder / RECORD_FILE, record)
     except OSError as error:
         raise ConfigError(f"{folder}: cannot be written ({error.strerror}): make room, and gate again") from error
     return folder
-
-
-def _write(path: Path, content: bytes) -> None:
-    new = path.with_name(f".{path.name}.new")
-    new.write_bytes(content)
-    sync(new)
-    new.replace(path)

@@ -112,6 +112,17 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
+def write_whole(path: Path, content: bytes) -> None:
+    """Replace a file in one step, its new content on the disk first. Raises `OSError` with nothing half left."""
+    new = path.with_name(f".{path.name}.new")
+    try:
+        new.write_bytes(content)
+        sync(new)
+        new.replace(path)
+    finally:
+        new.unlink(missing_ok=True)
+
+
 def _append(path: Path, pointer: Pointer) -> None:
     """One line more; behind one that was cut short it begins anew."""
     whole = not path.exists() or not path.stat().st_size or path.read_bytes()[-1:] == b"\n"

@@ -19,7 +19,7 @@ from typing import Literal
 import msgspec
 
 from streamwatch.errors import ConfigError
-from streamwatch.retraining.inputs import write_whole
+from streamwatch.models.pointer import write_whole
 from streamwatch.timeline import DAY_MS, format_rfc3339
 
 LAST_FILE = "last.json"

@@ -14,6 +14,7 @@ import msgspec
 from streamwatch.errors import ConfigError
 from streamwatch.learning.split import Side
 from streamwatch.models.manifest import Manifest
+from streamwatch.models.pointer import write_whole
 from streamwatch.retraining.division import divided
 from streamwatch.retraining.doubtful import Doubtful
 from streamwatch.retraining.fresh import ALONE, Fresh, LeftOut, class_counts
@@ -156,16 +157,6 @@ def _without_gone(folder: Path, inputs: Inputs, is_gone: IsGone) -> Inputs:
         path.unlink(missing_ok=True)
     write_whole(folder / INPUTS_FILE, msgspec.json.encode(made))
     return made
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file in one step. Raises `OSError` with nothing half left."""
-    new = path.with_name(f".{path.name}.new")
-    try:
-        new.write_bytes(content)
-        new.replace(path)
-    finally:
-        new.unlink(missing_ok=True)
 
 
 def not_gone(texts: Iterable[KnownText], is_gone: IsGone) -> list[KnownText]:

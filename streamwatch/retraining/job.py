@@ -38,6 +38,7 @@ from streamwatch.models.adapter import load_network, read_adapter
 from streamwatch.models.base import BASE
 from streamwatch.models.manifest import MANIFEST_FILE, HeadEntry, Manifest
 from streamwatch.models.network import Network
+from streamwatch.models.pointer import write_whole
 from streamwatch.models.tokens import TokenReader
 from streamwatch.records import Classified
 from streamwatch.retraining.company import Company
@@ -54,7 +55,6 @@ from streamwatch.retraining.inputs import (
     gathered,
     n_to_draw,
     not_gone,
-    write_whole,
 )
 from streamwatch.retraining.known import KnownText, id_hash
 from streamwatch.retraining.lesson import Rows, lesson, material
