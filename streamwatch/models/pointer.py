@@ -75,10 +75,7 @@ def _replace(registry: Path, new: Pointer) -> None:
     old, history = read_current(registry), read_history(registry)
     if old and old not in history[-1:]:
         _append(registry / HISTORY_FILE, old)
-    path = registry / f".{POINTER_FILE}.new"
-    path.write_bytes(msgspec.json.encode(new) + b"\n")
-    sync(path)
-    path.replace(registry / POINTER_FILE)
+    write_whole(registry / POINTER_FILE, msgspec.json.encode(new) + b"\n")
     sync(registry)
     _append(registry / HISTORY_FILE, new)
 
