@@ -19,12 +19,12 @@ from streamwatch import broker, channels
 from streamwatch.bench.documents import different, document
 from streamwatch.bench.records import ends_of, records_of, summary
 from streamwatch.codec import decode
-from streamwatch.commands.alert_log import to_alert
 from streamwatch.config import Settings, load
 from streamwatch.demo.figures import Meter
 from streamwatch.demo.worker import Worker
 from streamwatch.embedded import RedisServer, Tansu, embedded_settings
 from streamwatch.errors import FatalError
+from streamwatch.following.alert_log import to_alert
 from streamwatch.records import Alert, Classified
 from streamwatch.sources.replay import Options, replay
 from streamwatch.sources.row import Row

@@ -8,13 +8,13 @@ from rich.console import Console
 
 from streamwatch.codec import encode
 from streamwatch.commands.alert_lines import alert_lines, headline
-from streamwatch.commands.alert_log import newest_alerts, read_alerts
 from streamwatch.commands.by_prefix import by_prefix
 from streamwatch.commands.decision_log import FreshDecisions, now_ms, publish, read_decisions, user
 from streamwatch.config import Settings, load
 from streamwatch.decisions.precision import Precision
 from streamwatch.decisions.view import Standing
 from streamwatch.errors import RejectError
+from streamwatch.following.alert_log import newest_alerts, read_alerts
 from streamwatch.records import Acknowledgement, Alert, AlertState, Verdict
 from streamwatch.timeline import from_ms
 

@@ -6,9 +6,9 @@ import click
 import msgspec
 
 from streamwatch.codec import decode, encode
-from streamwatch.commands.channel_log import values
 from streamwatch.config import load
 from streamwatch.errors import REASONS, RejectError
+from streamwatch.following.channel_log import values
 from streamwatch.records import DeadLetter
 from streamwatch.text.clean import normalise
 from streamwatch.timeline import format_rfc3339

@@ -10,11 +10,11 @@ from kafka.errors import KafkaError
 from streamwatch import broker
 from streamwatch.channels import channel
 from streamwatch.codec import decode, encode
-from streamwatch.commands.channel_log import records
 from streamwatch.config import Settings
 from streamwatch.decisions.keyed import key_of
 from streamwatch.decisions.view import Decisions
 from streamwatch.errors import BrokerUnavailable, ConfigError, RejectError, RetryError
+from streamwatch.following.channel_log import records
 from streamwatch.records import AnyDecision
 
 SEND_S = 30

@@ -10,11 +10,11 @@ from rich.console import Console
 
 from streamwatch import broker
 from streamwatch.channels import channel
-from streamwatch.commands.alert_log import newest_alerts
 from streamwatch.commands.bars import Bars
 from streamwatch.commands.decision_log import SEND_S, now_ms, user
 from streamwatch.config import Settings, load
 from streamwatch.errors import BrokerUnavailable, ConfigError
+from streamwatch.following.alert_log import newest_alerts
 from streamwatch.timeline import from_ms
 
 QUIET_S = 2.0

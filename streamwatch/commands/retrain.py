@@ -132,7 +132,7 @@ def _answers(settings: Settings, file: Path | None) -> Any:
 
 def _is_due(settings: Settings, request: Any, when: str, as_json: bool) -> bool:
     """Whether the run is due; says why in a line, for the log of cron."""
-    from streamwatch.commands.alert_log import newest_alerts
+    from streamwatch.following.alert_log import newest_alerts
     from streamwatch.retraining.due import is_due, parse_when, read_last
     from streamwatch.retraining.fresh import answers_frame
     from streamwatch.retraining.job import WORK

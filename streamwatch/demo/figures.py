@@ -14,8 +14,8 @@ from kafka import KafkaConsumer, TopicPartition
 from redis import Redis
 
 from streamwatch import broker, channels
-from streamwatch.commands.alert_log import Once, to_alert
 from streamwatch.config import BUCKET_MS, Settings
+from streamwatch.following.alert_log import Once, to_alert
 from streamwatch.records import Alert
 from streamwatch.redis_errors import answering
 from streamwatch.sources.replay import Totals

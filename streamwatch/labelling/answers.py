@@ -175,7 +175,7 @@ def read_labels(settings: Settings) -> Answers:
 
     Raises `ConfigError` where there is no channel, `BrokerUnavailable`.
     """
-    from streamwatch.commands.channel_log import fold
+    from streamwatch.following.channel_log import fold
 
     answers = Answers()
     fold(settings, "labels", Answer, answers.apply, answers.forget)

@@ -52,7 +52,7 @@ def read_samples(settings: Settings) -> Samples:
 
     Raises `ConfigError` where there is no channel, `BrokerUnavailable`.
     """
-    from streamwatch.commands.channel_log import fold
+    from streamwatch.following.channel_log import fold
 
     samples = Samples()
     fold(settings, "drift", DriftSample, samples.apply, samples.forget)

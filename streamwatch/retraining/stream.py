@@ -83,7 +83,7 @@ def draw(records: Iterable[Classified], n: int) -> list[KnownText]:
 
 def classified_records(settings: Settings) -> Iterator[Classified]:
     """What the channel `classified` holds now. Raises `ConfigError` where there is no channel, `BrokerUnavailable`."""
-    from streamwatch.commands.channel_log import values
+    from streamwatch.following.channel_log import values
 
     for value in values(settings, "classified", from_start=True, follow=False):
         try:

@@ -8,8 +8,8 @@ import pytest
 
 from streamwatch import broker, channels
 from streamwatch.codec import encode
-from streamwatch.commands.alert_log import newest_alerts
 from streamwatch.config import Settings
+from streamwatch.following.alert_log import newest_alerts
 from streamwatch.labelling.answers import read_labels
 from streamwatch.labelling.examples import answer, sample
 from streamwatch.labelling.publishing import publish

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import msgspec
 
 from streamwatch.codec import decode
-from streamwatch.commands.channel_log import values
 from streamwatch.config import Settings
 from streamwatch.errors import RejectError
+from streamwatch.following.channel_log import values
 from streamwatch.records import Alert
 
 N_REMEMBERED = 100_000

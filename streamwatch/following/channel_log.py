@@ -1,4 +1,4 @@
-"""Reading a channel from its start or its end, without a group: what `alerts tail` and `dead-letter list` share."""
+"""Reading a channel from its start or its end, without a group: what commands, jobs and the dashboard share."""
 
 import logging
 from collections.abc import Callable, Iterator
