@@ -7,7 +7,7 @@ Examples:
     >>> [message.name for message in MESSAGES][:5]
     ['document.v1', 'classified.v1', 'dead-letter.v1', 'alert.v1', 'drift.v1']
     >>> [message.name for message in MESSAGES if "decisions" in message.channels]
-    ['silence.v1', 'acknowledgement.v1', 'verdict.v1', 'rules-change.v1', 'promotion.v1']
+    ['silence.v1', 'acknowledgement.v1', 'verdict.v1', 'rules-change.v1', 'promotion.v1', 'rule-edit.v1', 'watchlist.v1']
     >>> MESSAGES[0].channels
     ('news', 'social')
 """
@@ -25,9 +25,11 @@ from streamwatch.records import (
     DriftSample,
     Promotion,
     Record,
+    RuleEdit,
     RulesChange,
     Silence,
     Verdict,
+    Watchlist,
 )
 
 
@@ -73,5 +75,7 @@ MESSAGES = (
     Message(Verdict, DECISIONS, "verdict/<alert id>: the last record of each stays."),
     Message(RulesChange, DECISIONS, "rules/<effective from, ms since 1970>: the last record of each stays."),
     Message(Promotion, DECISIONS, "promotion/<version>: each is written once."),
+    Message(RuleEdit, DECISIONS, "rule/<name>/<revision>/<id>: each is written once."),
+    Message(Watchlist, DECISIONS, "watchlist/<person>/<name>, both percent-encoded: the last record of each stays."),
 )
 """All messages."""

@@ -471,5 +471,32 @@ class Promotion(Decision, frozen=True, kw_only=True, tag_field="schema", tag="pr
     series: dict[str, ShiftOf] = {}
 
 
-AnyDecision = Silence | Acknowledgement | Verdict | RulesChange | Promotion
+class RuleEdit(Decision, frozen=True, kw_only=True, tag_field="schema", tag="rule-edit.v1"):
+    """A rule that is made, changed or taken away by people, beside those of the rules file.
+
+    `text` is the rule as YAML; it is empty where the rule is `removed`. It was made from revision `based_on` (0: the rule was
+    not there) and would be the next one. Of several that were made from the same revision the first in the channel counts and
+    the others are refused, by everybody who reads it: `id` tells them apart.
+    """
+
+    id: Id
+    name: Annotated[str, Meta(min_length=1, max_length=64)]
+    revision: Annotated[int, Meta(ge=1)]
+    based_on: Annotated[int, Meta(ge=0)]
+    text: Annotated[str, Meta(max_length=16_384)] = ""
+    removed: bool = False
+
+
+class Watchlist(Decision, frozen=True, kw_only=True, tag_field="schema", tag="watchlist.v1"):
+    """Series that one person wants to see together, by a name of their own; `removed` when it is wanted no more.
+
+    It is `made_by`'s alone.
+    """
+
+    name: Name
+    series: Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=256)], ...], Meta(max_length=200)] = ()
+    removed: bool = False
+
+
+AnyDecision = Silence | Acknowledgement | Verdict | RulesChange | Promotion | RuleEdit | Watchlist
 """What a record of `decisions` is decoded to."""

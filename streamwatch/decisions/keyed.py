@@ -12,7 +12,18 @@ Examples:
     streamwatch.errors.RejectError: unknown_schema: Invalid value 'vote.v1' - at `$.schema`
 """
 
-from streamwatch.records import Acknowledgement, AnyDecision, Promotion, RulesChange, Silence, Verdict
+from urllib.parse import quote
+
+from streamwatch.records import (
+    Acknowledgement,
+    AnyDecision,
+    Promotion,
+    RuleEdit,
+    RulesChange,
+    Silence,
+    Verdict,
+    Watchlist,
+)
 from streamwatch.timeline import to_ms
 
 
@@ -25,12 +36,26 @@ def key_of(decision: AnyDecision) -> str:
     """
     match decision:
         case Silence():
-            return f"silence/{decision.id}"
+            parts = ["silence", decision.id]
         case Acknowledgement():
-            return f"ack/{decision.alert}"
+            parts = ["ack", decision.alert]
         case Verdict():
-            return f"verdict/{decision.alert}"
+            parts = ["verdict", decision.alert]
         case RulesChange():
-            return f"rules/{to_ms(decision.effective_from)}"
+            parts = ["rules", str(to_ms(decision.effective_from))]
         case Promotion():
-            return f"promotion/{decision.version}"
+            parts = ["promotion", str(decision.version)]
+        case RuleEdit():
+            parts = ["rule", decision.name, str(decision.revision), decision.id]
+        case Watchlist():
+            return watchlist_key(decision.made_by, decision.name)
+    return "/".join(parts)
+
+
+def watchlist_key(person: str, name: str) -> str:
+    """The key of a watchlist. Both names are percent-encoded: a slash in one must not make two people's keys the same.
+
+    >>> watchlist_key("ana", "Banks/EU")
+    'watchlist/ana/Banks%2FEU'
+    """
+    return f"watchlist/{quote(person, safe='')}/{quote(name, safe='')}"
