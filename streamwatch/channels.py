@@ -84,7 +84,7 @@ def layout(settings: Settings) -> tuple[Channel, ...]:
 
     `classified` has the partitions of the sources, because each document stays in its partition number. `alerts` and
     `decisions` have one, because their order matters as a whole, and are compacted: the last state of each key stays. So are
-    `labels` and `drift`, so that what is forgotten leaves the disk too.
+    `labels` and `drift`, so that what is forgotten leaves the disk too. `audit` is kept whole and for ever.
     """
     n = settings.partitions
     large = {"max.message.bytes": str(MAX_RECORD_BYTES)}
@@ -97,6 +97,7 @@ def layout(settings: Settings) -> tuple[Channel, ...]:
         _channel(settings, "drift", 1, _days(DRIFT_RETENTION_DAYS) | {"cleanup.policy": "compact,delete"}),
         _channel(settings, "decisions", 1, compacted),
         _channel(settings, "labels", 1, compacted | {"retention.ms": "-1"}),
+        _channel(settings, "audit", 1, {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}),
     )
 
 
@@ -119,8 +120,8 @@ def create(settings: Settings) -> list[Found]:
     return found
 
 
-MADE_BY_PEOPLE = ("decisions", "labels")
-"""Channels that hold what people made: silences, verdicts, rules, labels."""
+MADE_BY_PEOPLE = ("decisions", "labels", "audit")
+"""Channels that hold what people made: silences, verdicts, rules, keys, labels, and the trail of who wrote what."""
 
 
 def delete(settings: Settings, spare: Iterable[str] = ()) -> list[str]:

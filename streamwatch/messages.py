@@ -7,7 +7,7 @@ Examples:
     >>> [message.name for message in MESSAGES][:5]
     ['document.v1', 'classified.v1', 'dead-letter.v1', 'alert.v1', 'drift.v1']
     >>> [message.name for message in MESSAGES if "decisions" in message.channels]
-    ['silence.v1', 'acknowledgement.v1', 'verdict.v1', 'rules-change.v1', 'promotion.v1', 'rule-edit.v1', 'watchlist.v1']
+    ['silence.v1', 'acknowledgement.v1', 'verdict.v1', 'rules-change.v1', 'promotion.v1', 'rule-edit.v1', 'watchlist.v1', 'key.v1']
     >>> MESSAGES[0].channels
     ('news', 'social')
 """
@@ -19,6 +19,8 @@ from streamwatch.records import (
     Acknowledgement,
     Alert,
     Answer,
+    ApiKey,
+    Audit,
     Classified,
     DeadLetter,
     Document,
@@ -77,5 +79,7 @@ MESSAGES = (
     Message(Promotion, DECISIONS, "promotion/<version>: each is written once."),
     Message(RuleEdit, DECISIONS, "rule/<name>/<revision>/<id>: each is written once."),
     Message(Watchlist, DECISIONS, "watchlist/<person>/<name>, both percent-encoded: the last record of each stays."),
+    Message(ApiKey, DECISIONS, "key/<id>: the last record of each stays."),
+    Message(Audit, ("audit",), "The id of the request, which both records of a write have."),
 )
 """All messages."""

@@ -31,6 +31,10 @@ Answered = Literal["answered", "unsure", "none_of_these", "personal_data", "undo
 """What a person said of a document."""
 Reading = Literal["market", "customer", "cannot_tell"]
 """For whom a sentiment holds."""
+Role = Literal["viewer", "analyst", "admin"]
+"""What somebody may do on the dashboard, from the least to the most (`streamwatch.dashboard.access.person`)."""
+AuditStage = Literal["asked", "answered"]
+"""Before a write is done, and when its answer is known."""
 
 Id = Annotated[str, Meta(min_length=1, max_length=256)]
 Name = Annotated[str, Meta(min_length=1, max_length=128)]
@@ -498,5 +502,46 @@ class Watchlist(Decision, frozen=True, kw_only=True, tag_field="schema", tag="wa
     removed: bool = False
 
 
-AnyDecision = Silence | Acknowledgement | Verdict | RulesChange | Promotion | RuleEdit | Watchlist
+class ApiKey(Decision, frozen=True, kw_only=True, tag_field="schema", tag="key.v1"):
+    """A key by which a program, or a person without an identity provider, comes to the dashboard and its API.
+
+    Only the SHA-256 hash of the secret is kept: the key itself was shown once, to whoever made it. One that is `revoked`, or
+    past `expires_at`, opens nothing.
+    """
+
+    id: Annotated[str, Meta(pattern="^[0-9a-z]{8}$")]
+    name: Name
+    role: Role
+    hash: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+    expires_at: Instant | None = None
+    revoked: bool = False
+    revoked_by: Annotated[str, Meta(max_length=128)] = ""
+
+
+AnyDecision = Silence | Acknowledgement | Verdict | RulesChange | Promotion | RuleEdit | Watchlist | ApiKey
 """What a record of `decisions` is decoded to."""
+
+
+class Audit(Record, frozen=True, kw_only=True):
+    """Who wrote what through the dashboard or its API, and what came of it.
+
+    A write has two records of one `id`: `asked` is acknowledged by the broker before anything is done, so that nothing is done
+    without a trace, and `answered` carries the HTTP `status`. One that stays alone was cut off: look whether it was done.
+    `action` is the method and the route, `subject` the path that was asked for; neither holds a secret or the text of a
+    document. `verified` says whether somebody vouches for the name.
+    """
+
+    schema: Literal["audit.v1"] = "audit.v1"
+    id: Id
+    at: Instant
+    stage: AuditStage
+    who: Annotated[str, Meta(max_length=128)]
+    role: Role | None = None
+    way: Literal["loopback", "key", "oidc", "unknown"]
+    verified: bool = False
+    credential: Annotated[str, Meta(max_length=128)] = ""
+    address: Annotated[str, Meta(max_length=64)] = ""
+    action: Annotated[str, Meta(max_length=256)]
+    subject: Annotated[str, Meta(max_length=512)] = ""
+    status: Annotated[int, Meta(ge=0, le=599)] = 0
+    reason: Annotated[str, Meta(max_length=64)] = ""

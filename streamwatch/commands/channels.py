@@ -51,7 +51,7 @@ def list_channels(as_json: bool) -> None:
 def reset(yes: bool, everything: bool) -> None:
     """Delete the channels and all windows of this deployment, and make the channels anew.
 
-    Documents, history and alerts are gone. What people made stays (the channels `decisions` and `labels`), unless
+    Documents, history and alerts are gone. What people made stays (the channels `decisions`, `labels` and `audit`), unless
     --everything. Needed when a channel was deleted under running workers, or an embedded broker (which keeps nothing) was
     started again beside an old Redis. Stop the workers first.
     """

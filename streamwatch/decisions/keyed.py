@@ -17,6 +17,7 @@ from urllib.parse import quote
 from streamwatch.records import (
     Acknowledgement,
     AnyDecision,
+    ApiKey,
     Promotion,
     RuleEdit,
     RulesChange,
@@ -45,6 +46,8 @@ def key_of(decision: AnyDecision) -> str:
             parts = ["rules", str(to_ms(decision.effective_from))]
         case Promotion():
             parts = ["promotion", str(decision.version)]
+        case ApiKey():
+            parts = ["key", decision.id]
         case RuleEdit():
             parts = ["rule", decision.name, str(decision.revision), decision.id]
         case Watchlist():

@@ -23,7 +23,7 @@ from streamwatch.decisions.promotion import introduce
 from streamwatch.decisions.rules_change import rules_of
 from streamwatch.decisions.silencing import is_about, is_active
 from streamwatch.detection.versions import Versions
-from streamwatch.records import Acknowledgement, Alert, AnyDecision, Promotion, RulesChange, Silence, Verdict
+from streamwatch.records import Acknowledgement, Alert, AnyDecision, ApiKey, Promotion, RulesChange, Silence, Verdict
 from streamwatch.rules.history import RuleHistory
 from streamwatch.timeline import to_ms
 
@@ -88,6 +88,16 @@ class Decisions:
         """The model versions that were told of, by when."""
         found = [one for one in self._newest.values() if isinstance(one, Promotion)]
         return sorted(found, key=lambda one: (one.made_at, one.version))
+
+    @property
+    def keys(self) -> dict[str, ApiKey]:
+        """The keys of the dashboard by their id; also those that are revoked or have expired."""
+        return {one.id: one for one in self._newest.values() if isinstance(one, ApiKey)}
+
+    def key(self, key_id: str) -> ApiKey | None:
+        """One key, whatever became of it."""
+        found = self._newest.get(f"key/{key_id}")
+        return found if isinstance(found, ApiKey) else None
 
     def silenced_by(self, alert: Alert, at_ms: int) -> Silence | None:
         """The silence that hides the alert at `at_ms`: of several the one that lasts longest."""
