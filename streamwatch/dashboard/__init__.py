@@ -1,0 +1,1 @@
+"""The analysts' dashboard: a web application over Redis, the channels and the document store."""

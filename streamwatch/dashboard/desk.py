@@ -1,0 +1,89 @@
+"""What the answers of one dashboard process are made of: clients, stores, the followed channels, who may do what, the time.
+
+A `Desk` is made once and given to every router. It is closed when the application is.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import anyio
+import anyio.to_thread
+import redis
+import redis.asyncio
+
+from streamwatch.config import Settings
+from streamwatch.dashboard.problems import Problem
+
+if TYPE_CHECKING:
+    from streamwatch.dashboard.access.gatekeeper import Gatekeeper
+    from streamwatch.dashboard.live.channels import FollowedChannels
+    from streamwatch.documents.store import DocumentStore
+
+T = TypeVar("T")
+
+REDIS_ANSWERS_S = 5.0
+"""What one answer of Redis may take: a hundred times the slowest that was seen, and short enough that a page can say so."""
+READING_S = 20.0
+"""What the reading for one answer may take in all, before the reader is told to ask for less."""
+
+
+def wall_clock_ms() -> int:
+    """Now, by this machine."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass
+class Desk:
+    """Everything that a router needs."""
+
+    settings: Settings
+    redis: redis.asyncio.Redis
+    redis_sync: redis.Redis
+    documents: "DocumentStore"
+    channels: "FollowedChannels"
+    gate: "Gatekeeper"
+    clock: Callable[[], int] = wall_clock_ms
+
+    async def reading(self, read: Callable[..., T], *arguments: Any) -> T:
+        """`read(*arguments)` in a thread, since Redis and SQLite are read in a blocking way.
+
+        Raises `Problem` (503) when it takes too long; the thread ends by itself when its server answers or gives up.
+        """
+        try:
+            with anyio.fail_after(READING_S):
+                return await anyio.to_thread.run_sync(read, *arguments, abandon_on_cancel=True)
+        except TimeoutError:
+            raise Problem(
+                503,
+                "too-slow",
+                "This takes too long",
+                f"The answer was not there after {READING_S:g} s; ask for a shorter span",
+            ) from None
+
+    async def aclose(self) -> None:
+        """Close what was opened."""
+        await anyio.to_thread.run_sync(self.channels.close)
+        self.documents.close()
+        await self.redis.aclose()
+        self.redis_sync.close()
+
+
+def open_desk(settings: Settings, clock: Callable[[], int] = wall_clock_ms) -> Desk:
+    """The desk of this process. Nothing is waited for: a server that is away is said in the answers, and tried again."""
+    from streamwatch.dashboard.access.gatekeeper import Gatekeeper
+    from streamwatch.dashboard.live.channels import FollowedChannels
+    from streamwatch.documents.sqlite import open_store
+
+    options: dict[str, Any] = {"socket_timeout": REDIS_ANSWERS_S, "socket_connect_timeout": REDIS_ANSWERS_S}
+    channels = FollowedChannels(settings)
+    return Desk(
+        settings=settings,
+        redis=redis.asyncio.Redis.from_url(settings.redis, **options),
+        redis_sync=redis.Redis.from_url(settings.redis, **options),
+        documents=open_store(settings.documents),
+        channels=channels,
+        gate=Gatekeeper(settings, channels),
+        clock=clock,
+    )
