@@ -6,6 +6,7 @@
 Torch is imported only when a real model is opened: the null engine starts at once.
 """
 
+from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -25,7 +26,7 @@ from streamwatch.inference.cascade.opening import with_cascade
 from streamwatch.inference.engine import Engine, NullEngine
 from streamwatch.inference.threads import breathe
 from streamwatch.models.base import locate_base
-from streamwatch.models.manifest import Manifest, checked_adapter, read_manifest
+from streamwatch.models.manifest import Digest, Manifest, checked_adapter, file_sha256, read_manifest
 from streamwatch.models.registry import promoted
 
 SHIPPED = Path(__file__).parent.parent / "models" / "shipped"
@@ -45,11 +46,15 @@ class ModelDescription(msgspec.Struct, frozen=True):
 
 
 class Located(msgspec.Struct, frozen=True):
-    """A model of ours: its folder, manifest and encoder folder, all hashes checked, nothing loaded."""
+    """A model of ours: its folder, manifest and encoder folder, all hashes checked, nothing loaded.
+
+    `digest` remembers these hashes, so that whoever opens the model at once reads no file a second time for them.
+    """
 
     folder: Path
     manifest: Manifest
     base: Path
+    digest: Digest = file_sha256
 
     @property
     def name(self) -> str:
@@ -95,26 +100,29 @@ def describe_model(settings: Settings) -> ModelDescription:
     return ModelDescription(joined_name(names, found.name), str(found.folder), str(found.base))
 
 
-def adapter_folder(settings: Settings) -> Path:
+def adapter_folder(settings: Settings, digest: Digest = file_sha256) -> Path:
     """The folder that the settings name: with `default` and a registry, that of the model promoted there."""
     if settings.model != "default":
         return Path(settings.model)
-    return (promoted(Path(settings.registry)) if settings.registry else None) or SHIPPED
+    return (promoted(Path(settings.registry), digest) if settings.registry else None) or SHIPPED
 
 
 def locate(settings: Settings) -> Located:
     """The model of ours that the settings name. Raises `ModelError`."""
-    return locate_in(adapter_folder(settings), settings)
+    digest = cache(file_sha256)
+    return locate_in(adapter_folder(settings, digest), settings, digest)
 
 
-def locate_in(folder: Path, settings: Settings) -> Located:
+def locate_in(folder: Path, settings: Settings, digest: Digest | None = None) -> Located:
     """The model of ours in `folder`; the settings say where a pinned encoder is looked for. Raises `ModelError`."""
+    digest = digest or cache(file_sha256)
     manifest = read_manifest(folder)
     for task in TASKS:
         manifest.head(task)
-    checked_adapter(folder, manifest)
-    base = locate_base(folder, manifest.base, settings.base, allow_downloads=settings.allow_downloads)
-    return Located(folder, manifest, base)
+    checked_adapter(folder, manifest, digest)
+    downloads = settings.allow_downloads
+    base = locate_base(folder, manifest.base, settings.base, allow_downloads=downloads, digest=digest)
+    return Located(folder, manifest, base, digest)
 
 
 def open_located(found: Located, settings: Settings) -> Engine:
@@ -131,13 +139,15 @@ def open_located(found: Located, settings: Settings) -> Engine:
         torch.set_num_threads(settings.threads)
     manifest = found.manifest
     breathe()
-    network = load_network(found.base, found.folder, manifest)
+    weights = read_adapter(found.folder, manifest, found.digest)
+    network = load_network(found.base, found.folder, manifest, weights)
     breathe()
-    reader = TokenReader(found.base, manifest.max_tokens, manifest.tail_tokens, manifest.base.tokenizer_sha256)
+    sha256 = manifest.base.tokenizer_sha256
+    reader = TokenReader(found.base, manifest.max_tokens, manifest.tail_tokens, sha256, found.digest)
     if reader.n_vocabulary > len(network.encoder.get_parameter("embeddings.word_embeddings.weight")):
         raise ModelError(f"{found.base}: the tokenizer has more words than the encoder: use the original files")
     breathe()
-    trunk = trunk_for(network, manifest, read_adapter(found.folder, manifest), settings)
+    trunk = trunk_for(network, manifest, weights, settings)
     breathe()
     engine = EncoderEngine(network, trunk, reader, manifest, settings.batch_tokens)
     return with_cascade(engine, settings.cascade, found.folder, manifest)

@@ -19,6 +19,7 @@ from streamwatch.models.heads import HeadShape
 from streamwatch.models.manifest import (
     ADAPTER_FILE,
     AdapterFile,
+    Digest,
     HeadEntry,
     Lora,
     Manifest,
@@ -56,19 +57,20 @@ def write_adapter(folder: Path, weights: Weights) -> AdapterFile:
     return AdapterFile(name=ADAPTER_FILE, sha256=file_sha256(folder / ADAPTER_FILE))
 
 
-def read_adapter(folder: Path, manifest: Manifest) -> dict[str, Tensor]:
+def read_adapter(folder: Path, manifest: Manifest, digest: Digest = file_sha256) -> dict[str, Tensor]:
     """The weights of an adapter in float32, their hash checked first. Raises `ModelError`."""
-    path = checked_adapter(folder, manifest)
+    path = checked_adapter(folder, manifest, digest)
     return {name: tensor.float() for name, tensor in read_tensors(path).items()}
 
 
-def load_network(base: Path, folder: Path, manifest: Manifest) -> Network:
+def load_network(base: Path, folder: Path, manifest: Manifest, weights: Weights | None = None) -> Network:
     """The network of an adapter for inference: LoRA merged, float32, dropout off.
 
-    Raises `ModelError` when adapter, manifest and base do not fit each other.
+    `weights` are the adapter's where somebody has read them already (`read_adapter`). Raises `ModelError` when adapter,
+    manifest and base do not fit each other.
     """
-    weights = read_adapter(folder, manifest)
-    encoder = load_encoder(base)
+    weights = read_adapter(folder, manifest) if weights is None else weights
+    encoder = load_encoder(base, drawn=False)
     _check_fit(folder, manifest, weights, encoder.config.max_position_embeddings)
     network = Network(encoder, encoder.config.hidden_size, shapes(manifest.heads))
     try:

@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from streamwatch.errors import ModelError
-from streamwatch.models.manifest import BaseModel, file_sha256, inside
+from streamwatch.models.manifest import BaseModel, Digest, file_sha256, inside
 
 BASE = BaseModel(
     name="sentence-transformers/all-MiniLM-L6-v2",
@@ -48,7 +48,7 @@ def find_base(folder: str = "", *, allow_downloads: bool = False) -> Path:
     )
 
 
-def check_base(folder: Path, expected: BaseModel = BASE) -> Path:
+def check_base(folder: Path, expected: BaseModel = BASE, digest: Digest = file_sha256) -> Path:
     """`folder` once its files have the hashes of `expected`. Raises `ModelError` otherwise."""
     hashes = (
         (WEIGHTS_FILE, expected.sha256),
@@ -57,7 +57,7 @@ def check_base(folder: Path, expected: BaseModel = BASE) -> Path:
     )
     for name, sha256 in hashes:
         if sha256:
-            _check_file(folder, name, sha256, expected.name)
+            _check_file(folder, name, sha256, expected.name, digest)
     return folder
 
 
@@ -87,24 +87,31 @@ def missing(folder: Path, name: str) -> ModelError:
     return ModelError(f"{folder} has no {name}: copy the whole folder of the model")
 
 
-def _check_file(folder: Path, name: str, sha256: str, base: str) -> None:
+def _check_file(folder: Path, name: str, sha256: str, base: str, digest: Digest) -> None:
     if not (folder / name).is_file():
         raise missing(folder, name)
-    found = file_sha256(folder / name)
+    found = digest(folder / name)
     if found != sha256:
         raise ModelError(
             f"{folder / name} has SHA-256 {found[:8]}…, expected {sha256[:8]}… ({base}): use the original file"
         )
 
 
-def locate_base(model: Path, expected: BaseModel, folder: str = "", *, allow_downloads: bool = False) -> Path:
+def locate_base(
+    model: Path,
+    expected: BaseModel,
+    folder: str = "",
+    *,
+    allow_downloads: bool = False,
+    digest: Digest = file_sha256,
+) -> Path:
     """The folder of the encoder that the model in `model` was trained on, its hash checked. Raises `ModelError`.
 
     A base of the model's own lies inside of `model`; its name may not leave that folder: a manifest is somebody's data.
     """
     if expected.folder:
-        return check_base(_own_folder(model, expected.folder), expected)
-    return check_base(find_base(folder, allow_downloads=allow_downloads), expected)
+        return check_base(_own_folder(model, expected.folder), expected, digest)
+    return check_base(find_base(folder, allow_downloads=allow_downloads), expected, digest)
 
 
 def _own_folder(model: Path, name: str) -> Path:

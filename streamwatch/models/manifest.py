@@ -13,6 +13,7 @@ Examples:
 """
 
 import re
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated
@@ -39,6 +40,9 @@ Sha256 = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 OptionalSha256 = Annotated[str, Meta(pattern=r"\A([0-9a-f]{64})?\Z")]
 PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 """Of a file or folder in the model's: no separator, nothing hidden, never `..`."""
+Digest = Callable[[Path], str]
+"""Gives the SHA-256 of a file. Who opens a model asks for that of one file several times (the registry's id, the manifest, a
+tokenizer's reader) and gives one that remembers, for the time of one opening; anybody else `file_sha256`."""
 BaseName = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_][A-Za-z0-9_./-]{0,127}\Z")]
 """It goes onto records."""
 HeadName = Annotated[str, Meta(pattern=r"\A[a-z][a-z0-9_]{0,63}\Z")]
@@ -274,7 +278,7 @@ def inside(folder: Path, name: str) -> Path:
     return path
 
 
-def checked_adapter(folder: Path, manifest: Manifest) -> Path:
+def checked_adapter(folder: Path, manifest: Manifest, digest: Digest = file_sha256) -> Path:
     """The path of the adapter's weights once their hash is what the manifest says. Raises `ModelError` otherwise.
 
     The name may not leave the folder: a manifest is somebody else's data.
@@ -282,7 +286,7 @@ def checked_adapter(folder: Path, manifest: Manifest) -> Path:
     path = inside(folder, manifest.adapter.name)
     if not path.is_file():
         raise ModelError(f"{path} is missing: copy the whole folder, or train the adapter again")
-    found = file_sha256(path)
+    found = digest(path)
     if found != manifest.adapter.sha256:
         raise ModelError(
             f"{path} has SHA-256 {found[:8]}…, its manifest says {manifest.adapter.sha256[:8]}…: "

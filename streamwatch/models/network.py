@@ -70,10 +70,12 @@ def mean_pool(states: Tensor, mask: Tensor) -> Tensor:
     return (states * weights).sum(1) / weights.sum(1).clamp_min(1.0)
 
 
-def load_encoder(folder: Path, dropout: float = 0.0) -> PreTrainedModel:
+def load_encoder(folder: Path, dropout: float = 0.0, *, drawn: bool = True) -> PreTrainedModel:
     """The encoder of `folder` in float32: built from its config, filled from its safetensors file, nothing else read.
 
-    It is a BERT, or the MPNet of a teacher. `dropout` replaces the config's.
+    It is a BERT, or the MPNet of a teacher. `dropout` replaces the config's. An encoder is built of random numbers before it is
+    filled; without `drawn` it is not, which is a third of the time that opening a model takes. Training draws them, and throws
+    them away: else the heads, which are drawn next, would begin with other numbers than in the run that made a model.
     """
     config = _read_config(folder / CONFIG_FILE)
     weights = {name: t for name, t in read_tensors(folder / WEIGHTS_FILE).items() if not name.startswith(_UNUSED)}
@@ -83,10 +85,26 @@ def load_encoder(folder: Path, dropout: float = 0.0) -> PreTrainedModel:
     config.hidden_dropout_prob = config.attention_probs_dropout_prob = dropout
     config._attn_implementation = "sdpa"
     try:
-        encoder = BertModel(config, add_pooling_layer=False)
-        encoder.load_state_dict(weights)
+        encoder = _drawn(config, weights) if drawn else _filled(config, weights)
     except (RuntimeError, ValueError, KeyError, ArithmeticError) as error:
         raise ModelError(f"{folder} does not hold a BERT encoder: {str(error).splitlines()[0]}") from error
+    return encoder
+
+
+def _drawn(config: BertConfig, weights: dict[str, Tensor]) -> BertModel:
+    encoder = BertModel(config, add_pooling_layer=False)
+    encoder.load_state_dict(weights)
+    return encoder
+
+
+def _filled(config: BertConfig, weights: dict[str, Tensor]) -> BertModel:
+    """The encoder with copies of the weights, float32: the file may be exchanged while they serve."""
+    with torch.device("meta"):  # shapes without numbers
+        encoder = BertModel(config, add_pooling_layer=False)
+    encoder.load_state_dict({name: t.to(torch.float32, copy=True) for name, t in weights.items()}, assign=True)
+    places = torch.arange(config.max_position_embeddings).expand(1, -1)
+    for name, buffer in (("position_ids", places.clone()), ("token_type_ids", torch.zeros_like(places))):
+        encoder.embeddings.register_buffer(name, buffer, persistent=False)  # not in the file
     return encoder
 
 

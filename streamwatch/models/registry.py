@@ -26,6 +26,7 @@ Examples:
 
 import shutil
 import tempfile
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -34,7 +35,7 @@ import msgspec
 from streamwatch.errors import ConfigError, ModelError
 from streamwatch.models.base import FILES, check_base
 from streamwatch.models.gated import LET_THROUGH, Verdict, verdict
-from streamwatch.models.manifest import Manifest, checked_adapter, file_sha256, inside, read_manifest
+from streamwatch.models.manifest import Digest, Manifest, checked_adapter, file_sha256, inside, read_manifest
 from streamwatch.models.pointer import Pointer, locked, read_current, replace, sync
 
 SHIPPED_NAME = "shipped"
@@ -137,10 +138,10 @@ def read_pointer(registry: Path) -> Path | None:
     return None if pointer is None or pointer.model == SHIPPED_NAME else _folder(registry, pointer.model)
 
 
-def promoted(registry: Path) -> Path | None:
+def promoted(registry: Path, digest: Digest = file_sha256) -> Path | None:
     """As `read_pointer`, the model's files checked against its id: for whoever opens it. Raises `ModelError`."""
     folder = read_pointer(registry)
-    return None if folder is None else checked(registry, folder.name)
+    return None if folder is None else checked(registry, folder.name, digest)
 
 
 def listing(registry: Path) -> list[Entry]:
@@ -150,28 +151,29 @@ def listing(registry: Path) -> list[Entry]:
     return [_entry(folder, folder == serving) for folder in folders]
 
 
-def checked(registry: Path, model: str) -> Path:
+def checked(registry: Path, model: str, digest: Digest = file_sha256) -> Path:
     """The folder of `model` once its files are what its id says and what its manifest says. Raises `ModelError`."""
     folder = _folder(registry, model)
     if not folder.is_dir():
         raise ModelError(f"{registry} has no model {model}: `streamwatch models list` names them")
-    _check(folder, read_manifest(folder))
-    if model_id(folder) != model:
+    digest = cache(digest)
+    _check(folder, read_manifest(folder), digest)
+    if model_id(folder, digest) != model:
         raise ModelError(f"{folder} was changed after it was added: add the model again from its own folder")
     return folder
 
 
-def model_id(folder: Path) -> str:
+def model_id(folder: Path, digest: Digest = file_sha256) -> str:
     """The first digits of a hash over the names and contents of a model's files. Raises `ModelError` on a link outside."""
-    lines = [f"{name} {file_sha256(path)}\n" for name, path in sorted(model_files(folder).items())]
+    lines = [f"{name} {digest(path)}\n" for name, path in sorted(model_files(folder).items())]
     return sha256("".join(lines).encode()).hexdigest()[:ID_DIGITS]
 
 
-def _check(folder: Path, manifest: Manifest) -> None:
+def _check(folder: Path, manifest: Manifest, digest: Digest = file_sha256) -> None:
     """The hashes that the manifest names: of the adapter, and of a base of its own."""
-    checked_adapter(folder, manifest)
+    checked_adapter(folder, manifest, digest)
     if manifest.base.folder:
-        check_base(inside(folder, manifest.base.folder), manifest.base)
+        check_base(inside(folder, manifest.base.folder), manifest.base, digest)
 
 
 def model_files(folder: Path) -> dict[str, Path]:

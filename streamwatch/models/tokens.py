@@ -11,14 +11,14 @@ Examples:
 import os
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 
 from tokenizers import Tokenizer
 
 from streamwatch.errors import ModelError
-from streamwatch.models.manifest import file_sha256
+from streamwatch.models.manifest import Digest, file_sha256
 
 _SYMBOL = re.compile("[\u2600-\u27bf\U0001f300-\U0001faff]")
 """The blocks of dingbats and pictographs. Letters, digits and currency signs are in the vocabulary already."""
@@ -51,25 +51,30 @@ class TokenReader:
             head and tail better than either alone).
         sha256: of the tokenizer's file, where it belongs to a base of the model's own; without it the vocabulary must be
             the pinned one.
+        digest: gives the hash of that file.
+
+    Attributes:
+        n_vocabulary: ids are below this.
 
     Raises:
         ModelError: when the tokenizer cannot be read, or is not the encoder's.
     """
 
-    def __init__(self, folder: Path, max_tokens: int, tail_tokens: int = 0, sha256: str = "") -> None:
+    def __init__(
+        self, folder: Path, max_tokens: int, tail_tokens: int = 0, sha256: str = "", digest: Digest = file_sha256
+    ) -> None:
         # The library would start a thread for each core beside those that compute, and cost a tenth of the throughput;
         # whoever wants that all the same says so in the environment, as for any program that uses it.
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-        self._tokenizer = _read_tokenizer(folder / "tokenizer.json", sha256)
+        self._tokenizer = _read_tokenizer(folder / "tokenizer.json", sha256, digest)
+        vocabulary = self._tokenizer.get_vocab()  # 10 ms in which no other thread runs: once
+        if not sha256 and vocabulary_sha256(vocabulary) != VOCABULARY_SHA256:
+            raise ModelError(f"{folder / 'tokenizer.json'} has another vocabulary: use the original files")
+        self.n_vocabulary = max(vocabulary.values(), default=-1) + 1
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
         self._max_tokens = max_tokens
         self._tail_tokens = tail_tokens
-
-    @property
-    def n_vocabulary(self) -> int:
-        """Ids are below this."""
-        return max(self._tokenizer.get_vocab().values(), default=-1) + 1
 
     def read(self, texts: Sequence[str]) -> list[list[int]]:
         """The token ids of each text, special tokens included.
@@ -92,19 +97,16 @@ def head_and_tail(ids: list[int], max_tokens: int, tail_tokens: int) -> list[int
     return ids[: max_tokens - tail] + ids[-tail:]
 
 
-def _read_tokenizer(path: Path, sha256: str) -> Tokenizer:
-    if sha256 and path.is_file() and file_sha256(path) != sha256:
+def _read_tokenizer(path: Path, sha256: str, digest: Digest) -> Tokenizer:
+    if sha256 and path.is_file() and digest(path) != sha256:
         raise ModelError(f"{path} is not the file that the manifest names: use the original files")
     try:
         tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:  # the tokenizers package raises bare Exception
         raise ModelError(f"{path} cannot be read: use the original files") from error
-    if not sha256 and vocabulary_sha256(tokenizer) != VOCABULARY_SHA256:
-        raise ModelError(f"{path} has another vocabulary: use the original files")
     return tokenizer
 
 
-def vocabulary_sha256(tokenizer: Tokenizer) -> str:
+def vocabulary_sha256(vocabulary: Mapping[str, int]) -> str:
     """The hash that `VOCABULARY_SHA256` pins."""
-    vocabulary = tokenizer.get_vocab()
     return sha256("\n".join(sorted(vocabulary, key=vocabulary.__getitem__)).encode()).hexdigest()

@@ -6,12 +6,16 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from streamwatch.config import load
 from streamwatch.errors import ModelError
-from streamwatch.inference import NullEngine, describe_model, open_engine
+from streamwatch.inference import NullEngine, describe_model, open_engine, opening
 from streamwatch.models import base
 from streamwatch.models.base import check_base, find_base
+from streamwatch.models.manifest import file_sha256
+from streamwatch.models.network import load_encoder
+from streamwatch.models.registry import add, promote
 from streamwatch.models.tokens import TokenReader
 
 
@@ -88,3 +92,38 @@ def test_no_encoder_anywhere_is_one_line_with_the_ways_out(monkeypatch: pytest.M
 
 def test_the_pinned_hash_is_that_of_the_packaged_weights(base_folder: Path) -> None:
     assert check_base(base_folder) == base_folder
+
+
+def test_opening_hashes_each_file_once(model: Path, registry: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    promote(registry, add(registry, model), "2026-01-05T08:00:00Z", force="a test")
+    hashed: list[Path] = []
+
+    def noted(path: Path) -> str:
+        hashed.append(path)
+        return file_sha256(path)
+
+    monkeypatch.setattr(opening, "file_sha256", noted)
+    open_engine(load(registry=str(registry), device="cpu"))
+    names = sorted(path.name for path in hashed)
+    assert names == ["adapter.safetensors", "config.json", "manifest.json", "model.safetensors", "tokenizer.json"]
+
+
+def test_a_file_that_changes_between_two_openings_is_refused_at_the_second(model: Path) -> None:
+    open_engine(load(model=str(model), device="cpu"))
+    test_an_adapter_with_another_hash_is_refused(model)
+
+
+def test_an_encoder_that_is_opened_without_drawing_is_the_same_one(model: Path) -> None:
+    drawn, filled = load_encoder(model / "encoder"), load_encoder(model / "encoder", drawn=False)
+    for named in (lambda encoder: encoder.named_parameters(), lambda encoder: encoder.named_buffers()):
+        one, other = dict(named(drawn)), dict(named(filled))
+        assert one and one.keys() == other.keys()
+        assert all(torch.equal(tensor, other[name]) for name, tensor in one.items())
+
+
+def test_a_model_that_is_open_does_not_change_with_its_file(model: Path) -> None:
+    encoder = load_encoder(model / "encoder", drawn=False)
+    before = {name: tensor.clone() for name, tensor in encoder.state_dict().items()}
+    path = model / "encoder" / "model.safetensors"
+    path.write_bytes(bytes(path.stat().st_size))
+    assert all(torch.equal(tensor, before[name]) for name, tensor in encoder.state_dict().items())
