@@ -1,0 +1,64 @@
+/* Who looks at the pages, and what they may do. On this machine nobody logs in: then the name is asked once, before the
+ * first write, and is marked as not verified wherever it goes. */
+import { api } from "/static/api.js";
+import { ask } from "/static/dialog.js";
+import { make } from "/static/dom.js";
+
+const ORDER = ["viewer", "analyst", "admin"];
+const RETRY_MS = 2000;
+
+export const session = { name: "", role: "viewer", verified: false, way: "", asks_name: false, version: "", watermark_ms: 0, now_ms: 0 };
+const handlers = new Set();
+
+export const onSession = (handler) => handlers.add(handler);
+
+/** Whether this person may do what needs the role. */
+export function can(role) {
+  return ORDER.indexOf(session.role) >= ORDER.indexOf(role);
+}
+
+/** Asks until there is an answer: a dashboard that starts with its broker needs some seconds. */
+export async function openSession(main) {
+  for (;;) {
+    try {
+      take(await api.get("session"));
+      return;
+    } catch (problem) {
+      if (!problem.passes) throw problem;
+      main.replaceChildren(make("div", { class: "state", role: "status" },
+        make("h1", { text: "Waiting for the server" }), make("p", { class: "soft", text: problem.message })));
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    }
+  }
+}
+
+function take(found) {
+  Object.assign(session, found);
+  api.csrf = found.csrf ?? "";
+  for (const handler of handlers) handler(session);
+}
+
+/** Opens the dialog for the name. Says whether there is one now. */
+export async function askName() {
+  const answer = await ask({
+    title: "Your name",
+    text: "It stands beside what you decide: acknowledgements, verdicts, labels, and in the audit trail. Nobody logs in on this machine, so it is marked as not verified.",
+    fields: [{ name: "name", label: "Name", value: session.name, required: true, maxlength: 128 }],
+    confirm: "Use this name",
+  });
+  if (!answer) return false;
+  session.asks_name = false;
+  take({ ...(await api.send("PUT", "session/name", { name: answer.name })) ?? { name: answer.name }, asks_name: false });
+  take(await api.get("session"));
+  return true;
+}
+
+api.beforeWrite = async (path) => {
+  if (!session.asks_name || path.startsWith("session")) return;
+  if (!(await askName())) throw new DOMException("no name was given", "AbortError");
+};
+
+export async function logOut() {
+  await api.send("POST", "session/logout");
+  location.assign("/login");
+}
