@@ -71,6 +71,25 @@ class Settings(BaseSettings):
     fetch_wait_ms: Annotated[int, Field(ge=10)] = Field(500, description="How long the broker may hold a worker's fetch when there is nothing to read; Tansu answers only at a quarter of it, so the embedded profile has 100")
     idempotence: bool = Field(True, description="Idempotent producers; off where the broker cannot (Tansu)")
 
+    # -- the dashboard: where it listens, and who may come in (docs/dashboard-access.md)
+    dashboard_host: str = Field("127.0.0.1", description="Address that the dashboard listens on. On a loopback address this machine needs no log-in; on any other everybody does")
+    dashboard_port: Annotated[int, Field(ge=0, le=65535)] = Field(8080, description="Port that the dashboard listens on; 0: any that is free")
+    dashboard_login: Literal["auto", "always"] = Field("auto", description="Whether a loopback address needs a log-in too: `always` behind a proxy on the same machine")
+    dashboard_allowed_hosts: str = Field("", description="Names that people call the dashboard by, besides loopback: dash.example.org,10.0.0.7; a request to any other is refused")
+    dashboard_url: str = Field("", description="The address in people's browsers where a proxy with TLS is in front: https://dash.example.org; its host is allowed then")
+    dashboard_trusted_proxies: str = Field("", description="Addresses of proxies whose `X-Forwarded-For` is believed, for limits and the audit trail: 10.0.0.2,10.0.0.3; nobody else's is")
+    dashboard_session_s: Annotated[int, Field(ge=60)] = Field(43_200, description="A log-in ends after this, whatever happens: a working day")
+    dashboard_session_idle_s: Annotated[int, Field(ge=60)] = Field(3600, description="A log-in ends when nothing was asked for so long")
+    dashboard_requests_per_minute: Annotated[int, Field(ge=10)] = Field(1200, description="Requests of one key, one session or one address, and as many at once; more are told to wait. This machine without a log-in is not counted")
+    dashboard_logins_per_minute: Annotated[int, Field(ge=1)] = Field(10, description="Log-ins, and keys that do not open, of one address; more are told to wait")
+    oidc_issuer: str = Field("", description="The identity provider that people log in at (OpenID Connect): https://id.example.org/realms/bank; empty: keys only")
+    oidc_client_id: str = Field("", description="What the identity provider calls the dashboard")
+    oidc_client_secret_file: str = Field("", description="File with the client secret that belongs to it; only its owner may read it")
+    oidc_scopes: str = Field("openid profile email", description="What is asked of the identity provider; `openid` must be among it")
+    oidc_name_claim: str = Field("preferred_username", description="Claim of the ID token that names the person in labels and the audit trail; `sub` where it is missing")
+    oidc_role_claim: str = Field("roles", description="Claim that holds a person's roles or groups, dots between its levels: realm_access.roles")
+    oidc_roles: str = Field("", description="Which of these make whom: risk-desk=analyst,risk-admins=admin,*=viewer; who has none of them is not let in")
+
     # -- documents
     max_document_bytes: Annotated[int, Field(ge=1024)] = Field(1_048_576, description="A larger record goes to dead-letter")
     max_text_chars: Annotated[int, Field(ge=280, le=100_000)] = Field(20_000, description="A longer text is cut here before it is classified and stored")
@@ -112,6 +131,11 @@ class Settings(BaseSettings):
         400, description="How long windows of a day are kept; a document older than this is expired. A wiped Redis gets back only the days that `classified` still holds")
     max_window_series: Annotated[int, Field(ge=10)] = Field(
         5000, description="Series that one partition keeps windows of in a day: more, by first appearance, are counted as `series_refused`, so that invented names cannot fill Redis")
+
+    # -- the document store
+    documents: str = Field("", description="The folder of the document store (`streamwatch index`); empty: `$XDG_DATA_HOME/streamwatch/`, and in it the prefix and `documents`")
+    documents_retention_days: Annotated[int, Field(ge=1)] = Field(35, description="How long documents are kept by their date, behind the newest arrival; longer than `classified` is kept, and a lost store does not come back whole")
+    documents_max_bytes: Annotated[int, Field(ge=1_048_576)] = Field(20 * 1024**3, description="How large the document store may grow: beyond it the oldest days go, whole")
 
     # -- detection
     detection_bucket_s: Annotated[int, Field(ge=10, multiple_of=10)] = Field(60, description="Detection bucket of the share detector; a multiple of 10 s")

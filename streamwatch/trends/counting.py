@@ -82,6 +82,8 @@ class Delta:
     heard: dict[int, list[Classified]] = field(default_factory=lambda: defaultdict(list))
     """What the drift monitors hear, by bucket: each text once in a while."""
     totals: Counter[str] = field(default_factory=Counter)
+    counted: list[Admitted] = field(default_factory=list)
+    """The documents that the windows gain, in the log's order: what a store of documents keeps."""
 
 
 def admit(state: PartitionState, records: Iterable[tuple[int, Classified | None]]) -> Admission:
@@ -183,6 +185,7 @@ class _Counting:
             totals["expired"] += 1
             return
         totals["counted"] += 1
+        self._delta.counted.append(item)
         if age_ms > self._lateness_ms:
             totals["late"] += 1
         read = record.counted_sentiment != ""
