@@ -9,11 +9,10 @@ from kafka.errors import KafkaError
 
 from streamwatch import broker
 from streamwatch.channels import channel
-from streamwatch.codec import decode, encode
 from streamwatch.config import Settings
-from streamwatch.decisions.keyed import key_of
 from streamwatch.decisions.view import Decisions
-from streamwatch.errors import BrokerUnavailable, ConfigError, RejectError, RetryError
+from streamwatch.decisions.writing import written
+from streamwatch.errors import BrokerUnavailable, RejectError, RetryError
 from streamwatch.following.channel_log import records
 from streamwatch.records import AnyDecision
 
@@ -54,15 +53,11 @@ def publish(settings: Settings, decision: AnyDecision) -> None:
 
     Raises `ConfigError` for one that nobody could read again (made by nobody, too long a comment), `BrokerUnavailable`.
     """
-    value = encode(decision)
-    try:
-        decode(value, AnyDecision)  # type: ignore[arg-type]
-    except RejectError as error:
-        raise ConfigError(f"not written: {error.detail}") from error
+    key, value = written(decision)
     sender = broker.producer(settings)
     try:
         topic = channel(settings, "decisions")
-        sender.send(topic, key=key_of(decision).encode(), value=value).get(SEND_S)
+        sender.send(topic, key=key, value=value).get(SEND_S)
     except KafkaError as error:
         raise BrokerUnavailable(f"the decision was not written: {error}") from error
     finally:

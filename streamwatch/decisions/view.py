@@ -17,13 +17,25 @@ from collections.abc import Iterable
 import msgspec
 
 from streamwatch.codec import decode
-from streamwatch.decisions.keyed import key_of
+from streamwatch.decisions.keyed import key_of, watchlist_key
 from streamwatch.decisions.precision import Precision
 from streamwatch.decisions.promotion import introduce
+from streamwatch.decisions.rule_edits import RuleEdits
 from streamwatch.decisions.rules_change import rules_of
 from streamwatch.decisions.silencing import is_about, is_active
 from streamwatch.detection.versions import Versions
-from streamwatch.records import Acknowledgement, Alert, AnyDecision, ApiKey, Promotion, RulesChange, Silence, Verdict
+from streamwatch.records import (
+    Acknowledgement,
+    Alert,
+    AnyDecision,
+    ApiKey,
+    Promotion,
+    RuleEdit,
+    RulesChange,
+    Silence,
+    Verdict,
+    Watchlist,
+)
 from streamwatch.rules.history import RuleHistory
 from streamwatch.timeline import to_ms
 
@@ -41,12 +53,21 @@ class Decisions:
 
     Attributes:
         versions: the model versions that were promoted, as they are told: the same object for ever.
+        rule_edits: the rules that people made beside those of the file.
     """
 
     def __init__(self) -> None:
         self._newest: dict[str, AnyDecision] = {}
         self._history = RuleHistory()
         self.versions = Versions()
+        self.rule_edits = RuleEdits()
+
+    def copied(self) -> "Decisions":
+        """All of it as it is now, for who reads while another goes on folding; `versions` is shared, as ever."""
+        copy = Decisions()
+        copy._newest, copy._history = dict(self._newest), self._history
+        copy.versions, copy.rule_edits = self.versions, self.rule_edits.copied()
+        return copy
 
     def apply(self, decision: AnyDecision) -> None:
         """Count one record. Raises `RejectError`, with nothing done, for rules that cannot be read."""
@@ -54,6 +75,9 @@ class Decisions:
             self._history = self._history.changed(rules_of(decision), to_ms(decision.effective_from))
         elif isinstance(decision, Promotion):
             introduce(self.versions, decision)
+        elif isinstance(decision, RuleEdit):
+            self.rule_edits.apply(decision)
+            return
         self._newest[key_of(decision)] = decision
 
     def apply_message(self, key: bytes | None, value: bytes | None) -> None:
@@ -98,6 +122,16 @@ class Decisions:
         """One key, whatever became of it."""
         found = self._newest.get(f"key/{key_id}")
         return found if isinstance(found, ApiKey) else None
+
+    def watchlists(self, person: str) -> list[Watchlist]:
+        """What somebody wants to see together, by name."""
+        found = [one for one in self._newest.values() if isinstance(one, Watchlist) and not one.removed]
+        return sorted((one for one in found if one.made_by == person), key=lambda one: one.name)
+
+    def watchlist(self, person: str, name: str) -> Watchlist | None:
+        """One of them; None where there is none."""
+        found = self._newest.get(watchlist_key(person, name))
+        return found if isinstance(found, Watchlist) and not found.removed else None
 
     def silenced_by(self, alert: Alert, at_ms: int) -> Silence | None:
         """The silence that hides the alert at `at_ms`: of several the one that lasts longest."""

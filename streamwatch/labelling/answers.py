@@ -139,6 +139,12 @@ class Answers:
         document_id, _, labeller = key.partition(SEPARATOR)
         self._newest.get(document_id, {}).pop(labeller, None)
 
+    def copied(self) -> "Answers":
+        """All of it as it is now, for who reads while another goes on folding."""
+        copy = Answers()
+        copy._newest = {document_id: dict(said) for document_id, said in self._newest.items()}
+        return copy
+
     def newest(self, document_id: str, labeller: str) -> Answer | None:
         """The newest record of a document and a labeller, an undone one too."""
         return self._newest.get(document_id, {}).get(labeller)

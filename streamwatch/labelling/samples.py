@@ -36,6 +36,12 @@ class Samples:
         """Forget a document."""
         self._by_id.pop(document_id, None)
 
+    def copied(self) -> "Samples":
+        """All of it as it is now, for who reads while another goes on folding."""
+        copy = Samples()
+        copy._by_id = dict(self._by_id)
+        return copy
+
     def get(self, document_id: str) -> DriftSample | None:
         """The sample of a document, if it was drawn."""
         return self._by_id.get(document_id)
