@@ -6,6 +6,7 @@ Counts are added; distinct texts and authors are counted on the union of what th
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import count
 from typing import Any, NamedTuple
 
 from redis import Redis
@@ -22,6 +23,9 @@ from streamwatch.trends.store import parse_state, parse_totals
 
 CALLS_AT_ONCE = 500
 """Commands of one pipeline, so that no answer is large."""
+PARTITIONS_AT_ONCE = 64
+"""Partitions that are asked for together. A writer begins the state of each partition that it is given, so their numbers
+have no gaps; and a scan over all keys of a year would take seconds."""
 OnProgress = Callable[[int, int], None]
 """Called with how many parts are read, of how many."""
 
@@ -67,11 +71,7 @@ class TrendReader:
 
     def partitions(self) -> list[Keys]:
         """The partitions that have a state."""
-        number = re.compile(re.escape(self._prefix) + r"sw:\{p(\d+)\}:state")
-        with answering():
-            names = list(self._redis.scan_iter(match=f"{_literal(self._prefix)}sw:{{p*}}:state", count=1000))
-        found = (number.fullmatch(name.decode()) for name in names)
-        return [Keys(self._prefix, p) for p in sorted(int(m[1]) for m in found if m)]
+        return [Keys(self._prefix, p) for p in partitions_there(self._redis, self._prefix)]
 
     def states(self) -> list[tuple[PartitionState, dict[str, int]]]:
         """State and running totals of each partition."""
@@ -202,6 +202,21 @@ def _window(start_ms: int, series: str, cell: Cell, authors: int | None, texts: 
         amplification=texts if texts is None else max(n - texts, 0),
         news=news, social=n - news, n_unread=n_unread,
     )  # fmt: skip
+
+
+def partitions_there(redis: Any, prefix: str) -> list[int]:
+    """The numbers of the partitions that have a state. Raises `StoreUnavailable`."""
+    found: list[int] = []
+    for first in count(0, PARTITIONS_AT_ONCE):
+        pipe = redis.pipeline(transaction=False)
+        for number in range(first, first + PARTITIONS_AT_ONCE):
+            pipe.exists(Keys(prefix, number).state)
+        with answering():
+            there = [first + i for i, exists in enumerate(pipe.execute()) if exists]
+        if not there:
+            break
+        found += there
+    return found
 
 
 def delete_windows(redis: Redis, prefix: str) -> int:

@@ -31,13 +31,16 @@ Row = tuple[int, str, str, str]
 
 
 def fill(url: str, prefix: str, partitions: Sequence[Sequence[Row]]) -> None:
-    """Each partition's documents, applied one batch after the other."""
+    """Each partition's documents, applied one batch after the other; those that were applied before are passed over."""
 
     async def go() -> None:
         async with Redis.from_url(url) as client:
             for number, rows in enumerate(partitions):
                 writer = PartitionWriter(RedisStore(client, prefix, number), SETTINGS)
-                log = list(enumerate(_record(number, offset, row) for offset, row in enumerate(rows)))
+                await writer.reload()
+                log = list(enumerate(_record(number, offset, row) for offset, row in enumerate(rows)))[
+                    writer.position :
+                ]
                 for start in range(0, len(log), 7):
                     await writer.take(log[start : start + 7])
 

@@ -1,0 +1,191 @@
+"""Whole days of one series out of Redis, as points of a step that divides a day: thousands of hashes at once.
+
+`trends.reading` goes window by window, which is right for any width and slow for a page. Here all fields of a level are
+decoded in one call and added up as arrays; what comes out is the same, and a test compares the two.
+
+    cells of the step's level ─┐
+    cells of the next finer one ─ least and greatest share ─ Points of each day
+    sketches (minutes) or HyperLogLogs (hours, days) ─┘
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from streamwatch.redis_errors import answering
+from streamwatch.timeline import DAY_MS
+from streamwatch.trends.cells import EMPTY, UNREAD
+from streamwatch.trends.keys import Keys
+from streamwatch.trends.levels import LEVELS, MINUTE, REGISTERED, Level, coarsest_dividing
+from streamwatch.trends.points import UNKNOWN, Points, Real, Whole
+from streamwatch.trends.sketch import K
+
+CALLS_AT_ONCE = 1000
+"""Commands of one pipeline: some megabytes of answers."""
+HASHES = 2**32
+_decode = msgspec.msgpack.Decoder(list[list[int]]).decode
+Calls = Sequence[Callable[[Any], Any]]
+
+
+def finer_of(step_ms: int) -> Level:
+    """The level of the next finer windows in a step.
+
+    >>> [finer_of(step).name for step in (10_000, 60_000, 300_000, 3_600_000, 21_600_000, 86_400_000)]
+    ['fine', 'fine', 'minute', 'minute', 'hour', 'hour']
+    """
+    level = coarsest_dividing(step_ms)
+    return LEVELS[max(LEVELS.index(level) - (step_ms == level.width_ms), 0)]
+
+
+class DayReader:
+    """Reads whole days.
+
+    Args:
+        redis: a client that returns bytes.
+        partitions: all that hold windows.
+    """
+
+    def __init__(self, redis: Any, partitions: Sequence[Keys]) -> None:
+        self._redis, self._partitions = redis, partitions
+
+    def days(self, series: str, step_ms: int, days: Sequence[int]) -> list[Points]:
+        """The points of each of `days` (since 1970). `step_ms` divides a day and is a multiple of 10 s."""
+        level, finer = coarsest_dividing(step_ms), finer_of(step_ms)
+        cells = self._cells(series, level, days)
+        fine = cells if finer is level else self._cells(series, finer, days)
+        counts = cells.reshape(len(days), DAY_MS // step_ms, -1, len(EMPTY)).sum(axis=2)
+        low, high = _share_range(fine, DAY_MS // step_ms)
+        there = (counts[:, :, 0] > 0) | (counts[:, :, UNREAD] > 0)
+        authors, texts = self._distinct(series, level, step_ms, days, cells, there)
+        starts = np.array(days, np.int64)[:, None] * DAY_MS + np.arange(0, DAY_MS, step_ms)
+        return [
+            Points(*(column[i][there[i]] for column in (starts, counts, low, high, authors, texts)))
+            for i in range(len(days))
+        ]
+
+    def _cells(self, series: str, level: Level, days: Sequence[int]) -> Whole:
+        """(day, bucket of the day, seven numbers), summed over the partitions."""
+        n_buckets = DAY_MS // level.width_ms
+        total = np.zeros((len(days) * n_buckets, len(EMPTY)), np.int64)
+        places, fields = self._hashes(days, level, lambda keys, block: keys.window(level, block, series))
+        if len(places):
+            np.add.at(total, places, _unpacked(fields))
+        return total.reshape(len(days), n_buckets, len(EMPTY))
+
+    def _hashes(self, days: Sequence[int], level: Level, name: Callable[[Keys, int], str]) -> tuple[Whole, list[bytes]]:
+        """All fields of the level's blocks: the place of each among the buckets of all days, and its bytes."""
+        a_block, a_day = level.block_ms // level.width_ms, DAY_MS // level.width_ms
+        where = [
+            (keys, block, i * a_day + j * a_block)
+            for keys in self._partitions
+            for i, day in enumerate(days)
+            for j, block in enumerate(level.blocks_of(day))
+        ]
+        places: list[int] = []
+        values: list[bytes] = []
+        names = [name(keys, block) for keys, block, _ in where]
+        calls = [lambda pipe, key=key: pipe.hgetall(key) for key in names]
+        for (_, _, first), fields in zip(where, answers(self._redis, calls), strict=True):
+            if fields:
+                places += [first + int(index) for index in fields]
+                values += fields.values()
+        return np.array(places, np.int64), values
+
+    def _distinct(
+        self, series: str, level: Level, step_ms: int, days: Sequence[int], cells: Whole, there: Any
+    ) -> tuple[Whole, Whole]:  # fmt: skip
+        """(authors, texts) of each step of each day."""
+        unknown = np.full(there.shape, UNKNOWN, np.int64)
+        if level in REGISTERED:
+            return self._registered(series, level, days, cells, there)
+        return self._sketched(series, step_ms, days) if level is MINUTE else (unknown, unknown)
+
+    def _sketched(self, series: str, step_ms: int, days: Sequence[int]) -> tuple[Whole, Whole]:
+        minutes, fields = self._hashes(days, MINUTE, lambda keys, block: keys.sketches(block, series))
+        n_steps = len(days) * (DAY_MS // step_ms)
+        steps = minutes // (step_ms // MINUTE.width_ms)
+        lists = _decode(_array_header(2 * len(fields)) + b"".join(fields))
+        texts = _union_sizes(steps, lists[0::2], n_steps)
+        authors = _union_sizes(steps, lists[1::2], n_steps)
+        return authors.reshape(len(days), -1), texts.reshape(len(days), -1)
+
+    def _registered(
+        self, series: str, level: Level, days: Sequence[int], cells: Whole, there: Any
+    ) -> tuple[Whole, Whole]:  # fmt: skip
+        """Redis merges the registers of a step's buckets over all partitions, of each step that holds documents."""
+        filled = (cells[:, :, 0] > 0).reshape(*there.shape, -1)
+        found = np.zeros((2, *there.shape), np.int64)
+        asked = [
+            (kind, i, step, buckets)
+            for i, step in zip(*np.nonzero(filled.any(axis=2)), strict=True)
+            for buckets in [
+                (step * filled.shape[2] + np.flatnonzero(filled[i, step])) * level.width_ms + days[i] * DAY_MS
+            ]
+            for kind in (0, 1)
+        ]
+        calls = [self._count_call(series, level, kind, buckets.tolist()) for kind, _, _, buckets in asked]
+        for (kind, i, step, _), n in zip(asked, answers(self._redis, calls), strict=True):
+            found[kind, i, step] = n
+        return found[0], found[1]
+
+    def _count_call(self, series: str, level: Level, kind: int, buckets: Iterable[int]) -> Callable[[Any], Any]:
+        names = [
+            (keys.authors, keys.texts)[kind](level, bucket_ms, series)
+            for keys in self._partitions
+            for bucket_ms in buckets
+        ]
+        return lambda pipe: pipe.pfcount(*names)
+
+
+def answers(redis: Any, calls: Calls) -> Iterator[Any]:
+    """The answers of many commands, in order. Raises `StoreUnavailable`."""
+    for start in range(0, len(calls), CALLS_AT_ONCE):
+        pipe = redis.pipeline(transaction=False)
+        for call in calls[start : start + CALLS_AT_ONCE]:
+            call(pipe)
+        with answering():
+            got = pipe.execute()
+        yield from got
+
+
+def _unpacked(fields: list[bytes]) -> Whole:
+    """Packed cells, all in one call; the last number is missing where it is 0."""
+    cells = _decode(_array_header(len(fields)) + b"".join(fields))
+    whole = len(EMPTY)
+    flat = chain.from_iterable(cell if len(cell) == whole else (*cell, 0) for cell in cells)
+    return np.fromiter(flat, np.int64, len(fields) * whole).reshape(-1, whole)
+
+
+def _array_header(n: int) -> bytes:
+    """Of a msgpack array of any length."""
+    return b"\xdd" + n.to_bytes(4, "big")
+
+
+def _share_range(cells: Whole, n_steps: int) -> tuple[Real, Real]:
+    """The least and the greatest share of the buckets that hold documents, by day and step."""
+    n, negative = cells[:, :, 0], cells[:, :, 1]
+    share = np.divide(negative, n, out=np.full(n.shape, np.nan), where=n > 0).reshape(len(cells), n_steps, -1)
+    missing = np.isnan(share)
+    low = np.where(missing, np.inf, share).min(axis=2)
+    high = np.where(missing, -np.inf, share).max(axis=2)
+    low[~np.isfinite(low)] = high[~np.isfinite(high)] = np.nan
+    return low, high
+
+
+def _union_sizes(steps: Whole, lists: Sequence[list[int]], n_steps: int) -> Whole:
+    """How many distinct hashes the sketches of each step saw together (`trends.sketch.estimate` of their union).
+
+    >>> _union_sizes(np.array([0, 0, 2]), [[3, 7], [7], [5]], 3).tolist()
+    [2, 0, 1]
+    """
+    lengths = np.fromiter(map(len, lists), np.int64, len(lists))
+    hashes = np.fromiter(chain.from_iterable(lists), np.int64, int(lengths.sum()))
+    distinct = np.unique(np.repeat(steps, lengths) * HASHES + hashes)
+    first = np.searchsorted(distinct, np.arange(n_steps + 1) * HASHES)
+    sizes = np.diff(first)
+    for step in np.flatnonzero(sizes >= K).tolist():
+        sizes[step] = round((K - 1) * HASHES / (int(distinct[first[step] + K - 1]) % HASHES + 1))
+    return sizes
