@@ -10,6 +10,7 @@ from streamwatch.errors import StreamwatchError
 
 COMMANDS: dict[str, str] = {
     "demo": "streamwatch.commands.demo:demo",
+    "dashboard": "streamwatch.commands.dashboard:dashboard",
     "channels": "streamwatch.commands.channels:channels",
     "replay": "streamwatch.commands.replay:replay",
     "alerts": "streamwatch.commands.alerts:alerts",

@@ -19,6 +19,7 @@ from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
 
 from streamwatch import __version__
+from streamwatch.dashboard.answers import describe
 from streamwatch.dashboard.desk import Desk
 from streamwatch.dashboard.etags import ETags
 from streamwatch.dashboard.known_parameters import only_known_parameters
@@ -50,6 +51,7 @@ def create_app(desk: Desk) -> FastAPI:
             continue
         router = importlib.import_module(name).router(desk)
         app.include_router(router, prefix=PREFIX, tags=[noun], dependencies=[Depends(only_known_parameters)])
+    describe(app)
     app.add_middleware(ETags)
     _add_pages(app)
     desk.gate.install(app)

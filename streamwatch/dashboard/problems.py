@@ -79,7 +79,7 @@ def _away(error: RetryError) -> tuple[str, str]:
     if isinstance(error, BrokerUnavailable):
         return "no-broker", "The Kafka broker does not answer"
     if isinstance(error, StoreUnavailable):
-        return "no-store", "Redis does not answer"
+        return "no-store", "A store does not answer"
     if isinstance(error, StaleState):
         return "moved-on", "Somebody else was quicker: try again"
     return "away", "A server does not answer"
