@@ -22,7 +22,7 @@ let source = null;
 let retryMs = FIRST_RETRY_MS;
 let state = "connecting";
 let scheduled = false;
-let opened = false;
+let anew = false;
 
 function on(event, handler, { signal } = {}) {
   const list = handlers.get(event) ?? handlers.set(event, new Set()).get(event);
@@ -33,8 +33,15 @@ function on(event, handler, { signal } = {}) {
 function start() {
   source = new EventSource(address("stream", { events: "alert,decision,label,trend,health" }));
   for (const name of EVENTS) source.addEventListener(name, (event) => receive(name, event));
-  source.addEventListener("open", () => { retryMs = FIRST_RETRY_MS; become("live"); });
+  source.addEventListener("open", opened);
   source.addEventListener("error", failed);
+}
+
+function opened() {
+  retryMs = FIRST_RETRY_MS;
+  if (anew) enqueue("reset", { why: "the connection was opened anew" });
+  anew = false;
+  become("live");
 }
 
 /** EventSource tells of every failure in the same way; only its state says whether it tries again by itself. */
@@ -44,8 +51,7 @@ function failed() {
   source.close();
   setTimeout(start, retryMs);
   retryMs = Math.min(retryMs * 2, LAST_RETRY_MS);
-  opened = opened || state === "live";
-  enqueue("reset", { why: "the connection was opened anew" });
+  anew = true;
 }
 
 function receive(name, event) {

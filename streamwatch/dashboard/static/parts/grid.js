@@ -1,0 +1,84 @@
+/* The answer of /trends as columns on an even grid of steps: what a chart, a table and a picture are drawn from.
+ *
+ * Windows in which nothing came are not in the answer; here they are rows of zero documents without a share, so that a
+ * line breaks there and the same index is the same moment in all series.
+ */
+const MAX_ROWS = 50000;            // more than that is read as a file, not looked at
+
+export class Grid {
+  constructor(answer) {
+    this.answer = answer;
+    this.stepMs = answer.step_ms;
+    this.column = Object.fromEntries(answer.columns.map((name, i) => [name, i]));
+    const starts = answer.series.flatMap((one) => (one.points.length ? [one.points[0][0], one.points.at(-1)[0]] : []));
+    const phase = starts.length ? starts[0] % this.stepMs : 0;
+    this.fromMs = floor(answer.from_ms, this.stepMs, phase);
+    const last = Math.max(answer.to_ms - 1, ...starts);
+    const rows = Math.min(MAX_ROWS, Math.max(1, Math.floor((last - this.fromMs) / this.stepMs) + 1));
+    this.x = Float64Array.from({ length: rows }, (_, i) => this.fromMs + i * this.stepMs);
+    this.series = answer.series.map((one) => this.spread(one));
+  }
+
+  get length() { return this.x.length; }
+
+  index(ms) { return Math.floor((ms - this.fromMs) / this.stepMs); }
+
+  spread(one) {
+    const rows = this.length;
+    const { column } = this;
+    const made = { name: one.name, rows: new Array(rows).fill(null), n: new Float64Array(rows), negative: new Float64Array(rows), share: new Array(rows).fill(null), low: new Array(rows).fill(null), high: new Array(rows).fill(null), p0: null, p0Low: null, p0High: null, why: one.baseline_why ?? "" };
+    for (const point of one.points) {
+      const i = this.index(point[0]);
+      if (i < 0 || i >= rows) continue;
+      made.rows[i] = point;
+      made.n[i] = point[column.n];
+      made.negative[i] = point[column.negative];
+      made.share[i] = point[column.share];
+      made.low[i] = point[column.share_low];
+      made.high[i] = point[column.share_high];
+    }
+    if (one.baseline?.length) this.band(made, one.baseline);
+    return made;
+  }
+
+  /** The baseline is sparser than the points where it changes rarely: each value holds until the next one. */
+  band(made, baseline) {
+    made.p0 = new Array(this.length).fill(null);
+    made.p0Low = new Array(this.length).fill(null);
+    made.p0High = new Array(this.length).fill(null);
+    baseline.forEach(([start, p0, low, high], at) => {
+      const first = Math.max(0, this.index(start));
+      const end = at + 1 < baseline.length ? Math.min(this.length, this.index(baseline[at + 1][0])) : this.length;
+      for (let i = first; i < Math.max(end, Math.min(first + 1, this.length)); i += 1) { made.p0[i] = p0; made.p0Low[i] = low; made.p0High[i] = high; }
+    });
+  }
+
+  /** A bucket that the stream told of. True where it changed what is drawn. */
+  patch(name, startMs, n, negative) {
+    const one = this.series.find((series) => series.name === name);
+    const i = this.index(startMs);
+    if (!one || i < 0 || i >= this.length) return false;
+    one.n[i] = n;
+    one.negative[i] = negative;
+    one.share[i] = n ? negative / n : null;
+    return true;
+  }
+
+  /** A column of one row, or null where nothing came. */
+  value(series, i, name) {
+    const row = series.rows[i];
+    return row ? row[this.column[name]] : null;
+  }
+}
+
+function floor(ms, step, phase) {
+  return ms - ((((ms - phase) % step) + step) % step);
+}
+
+/** Sums over the span: what the legend says while nobody points at a moment. */
+export function totals(series) {
+  let n = 0;
+  let negative = 0;
+  for (let i = 0; i < series.n.length; i += 1) { n += series.n[i]; negative += series.negative[i]; }
+  return { n, negative, share: n ? negative / n : null };
+}
