@@ -78,20 +78,26 @@ class AlertStore:
             await self.commit(-1, -1, Changes({}, {}, {}, [], b""), [], {})
         return state
 
-    async def peek(self) -> EvaluatorState:
-        """All that was committed, for who only wants to see it."""
+    async def peek(self, texts: bool = True) -> EvaluatorState:
+        """All that was committed, for who only wants to see it; the texts of a day, most of it, only when asked for."""
         with answering():
             header = await self._redis.hget(self._head, "header") or b""
             detectors = await self._redis.hgetall(f"{self._base}series")
             evidence = await self._redis.hgetall(f"{self._base}evidence")
-            hours = sorted(int(h) for h in await self._redis.smembers(f"{self._base}hours"))
-            texts = [await self._redis.smembers(f"{self._base}texts:{hour}") for hour in hours]
+            hours = sorted(int(h) for h in await self._redis.smembers(f"{self._base}hours")) if texts else []
+            hashes = [await self._redis.smembers(f"{self._base}texts:{hour}") for hour in hours]
         return EvaluatorState(
             detectors={name.decode(): raw for name, raw in detectors.items()},
             evidence={name.decode(): raw for name, raw in evidence.items()},
-            texts={hour: [h.decode() for h in hashes] for hour, hashes in zip(hours, texts, strict=True)},
+            texts={hour: [h.decode() for h in some] for hour, some in zip(hours, hashes, strict=True)},
             header=header,
         )
+
+    async def mark(self) -> tuple[int, str]:
+        """What is another one when the state is: how far event time was evaluated, and the epoch."""
+        with answering():
+            closed, epoch = await self._redis.hmget(self._head, "closed", "epoch")
+        return int(closed or -1), (epoch or b"").decode()
 
     async def beside(self, name: str) -> bytes:
         """What others keep of the same buckets under this name, empty where nothing is."""

@@ -12,6 +12,7 @@ from rich.table import Table
 from streamwatch.alerting.evaluator import Evaluator
 from streamwatch.alerting.series import Series
 from streamwatch.alerting.store import AlertStore
+from streamwatch.alerting.usual import usual_of
 from streamwatch.config import Settings, load
 from streamwatch.text.clean import normalise
 from streamwatch.timeline import format_rfc3339
@@ -60,21 +61,5 @@ def _as_json(evaluator: Evaluator) -> dict[str, Any]:
 
 
 def _row(evaluator: Evaluator, one: Series) -> dict[str, Any]:
-    usual, at_ms = one.share.state.baseline, max(evaluator.closed_until_ms, 0)
-    return {
-        "state": _state(evaluator, one),
-        "p0": usual.p(at_ms),
-        "p0_low": usual.lower(at_ms),
-        "p0_high": usual.upper(at_ms),
-        "rho": usual.rho,
-        "k_expected": one.volume.expected,
-        "last": format_rfc3339(one.last_ms),
-    }
-
-
-def _state(evaluator: Evaluator, one: Series) -> str:
-    if one.busy:
-        return "firing" if one.firing else "pending"
-    if one.name in evaluator.emerging:
-        return "emerging"
-    return "tested" if one.share.warm else "new"
+    usual = usual_of(evaluator, one)._asdict()
+    return usual | {"last": format_rfc3339(usual.pop("last_ms"))}

@@ -9,7 +9,8 @@ decoded in one call and added up as arrays; what comes out is the same, and a te
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain
+from functools import partial
+from itertools import chain, product
 from typing import Any
 
 import msgspec
@@ -28,6 +29,8 @@ CALLS_AT_ONCE = 1000
 HASHES = 2**32
 _decode = msgspec.msgpack.Decoder(list[list[int]]).decode
 Calls = Sequence[Callable[[Any], Any]]
+Key = Callable[[Keys, Level, int, str], str]
+"""The name of a hash: of a partition, a level, a block and a series."""
 
 
 def finer_of(step_ms: int) -> Level:
@@ -54,8 +57,8 @@ class DayReader:
     def days(self, series: str, step_ms: int, days: Sequence[int]) -> list[Points]:
         """The points of each of `days` (since 1970). `step_ms` divides a day and is a multiple of 10 s."""
         level, finer = coarsest_dividing(step_ms), finer_of(step_ms)
-        cells = self._cells(series, level, days)
-        fine = cells if finer is level else self._cells(series, finer, days)
+        cells = self.cells([series], level, days)[0]
+        fine = cells if finer is level else self.cells([series], finer, days)[0]
         counts = cells.reshape(len(days), DAY_MS // step_ms, -1, len(EMPTY)).sum(axis=2)
         low, high = _share_range(fine, DAY_MS // step_ms)
         there = (counts[:, :, 0] > 0) | (counts[:, :, UNREAD] > 0)
@@ -66,29 +69,28 @@ class DayReader:
             for i in range(len(days))
         ]
 
-    def _cells(self, series: str, level: Level, days: Sequence[int]) -> Whole:
-        """(day, bucket of the day, seven numbers), summed over the partitions."""
+    def cells(self, names: Sequence[str], level: Level, days: Sequence[int]) -> Whole:
+        """(series, day, bucket of the day, seven numbers), summed over the partitions."""
         n_buckets = DAY_MS // level.width_ms
-        total = np.zeros((len(days) * n_buckets, len(EMPTY)), np.int64)
-        places, fields = self._hashes(days, level, lambda keys, block: keys.window(level, block, series))
+        total = np.zeros((len(names) * len(days) * n_buckets, len(EMPTY)), np.int64)
+        places, fields = self._hashes(names, days, level, _window)
         if len(places):
             np.add.at(total, places, _unpacked(fields))
-        return total.reshape(len(days), n_buckets, len(EMPTY))
+        return total.reshape(len(names), len(days), n_buckets, len(EMPTY))
 
-    def _hashes(self, days: Sequence[int], level: Level, name: Callable[[Keys, int], str]) -> tuple[Whole, list[bytes]]:
-        """All fields of the level's blocks: the place of each among the buckets of all days, and its bytes."""
+    def _hashes(self, names: Sequence[str], days: Sequence[int], level: Level, key: Key) -> tuple[Whole, list[bytes]]:
+        """All fields of the level's blocks: the place of each among the buckets of all series and days, and its bytes."""
         a_block, a_day = level.block_ms // level.width_ms, DAY_MS // level.width_ms
-        where = [
-            (keys, block, i * a_day + j * a_block)
-            for keys in self._partitions
-            for i, day in enumerate(days)
-            for j, block in enumerate(level.blocks_of(day))
-        ]
+        firsts: list[int] = []
+        calls: list[Callable[[Any], Any]] = []
+        for i, (name, day) in enumerate(product(names, days)):
+            for j, block in enumerate(level.blocks_of(day)):
+                for keys in self._partitions:
+                    firsts.append(i * a_day + j * a_block)
+                    calls.append(partial(_hgetall, key(keys, level, block, name)))
         places: list[int] = []
         values: list[bytes] = []
-        names = [name(keys, block) for keys, block, _ in where]
-        calls = [lambda pipe, key=key: pipe.hgetall(key) for key in names]
-        for (_, _, first), fields in zip(where, answers(self._redis, calls), strict=True):
+        for first, fields in zip(firsts, answers(self._redis, calls), strict=True):
             if fields:
                 places += [first + int(index) for index in fields]
                 values += fields.values()
@@ -104,7 +106,7 @@ class DayReader:
         return self._sketched(series, step_ms, days) if level is MINUTE else (unknown, unknown)
 
     def _sketched(self, series: str, step_ms: int, days: Sequence[int]) -> tuple[Whole, Whole]:
-        minutes, fields = self._hashes(days, MINUTE, lambda keys, block: keys.sketches(block, series))
+        minutes, fields = self._hashes([series], days, MINUTE, _sketches)
         n_steps = len(days) * (DAY_MS // step_ms)
         steps = minutes // (step_ms // MINUTE.width_ms)
         lists = _decode(_array_header(2 * len(fields)) + b"".join(fields))
@@ -138,6 +140,18 @@ class DayReader:
             for bucket_ms in buckets
         ]
         return lambda pipe: pipe.pfcount(*names)
+
+
+def _window(keys: Keys, level: Level, block: int, series: str) -> str:
+    return keys.window(level, block, series)
+
+
+def _sketches(keys: Keys, level: Level, block: int, series: str) -> str:
+    return keys.sketches(block, series)
+
+
+def _hgetall(key: str, pipe: Any) -> None:
+    pipe.hgetall(key)
 
 
 def answers(redis: Any, calls: Calls) -> Iterator[Any]:
