@@ -80,6 +80,7 @@ class Settings(BaseSettings):
     dashboard_trusted_proxies: str = Field("", description="Addresses of proxies whose `X-Forwarded-For` is believed, for limits and the audit trail: 10.0.0.2,10.0.0.3; nobody else's is")
     dashboard_session_s: Annotated[int, Field(ge=60)] = Field(43_200, description="A log-in ends after this, whatever happens: a working day")
     dashboard_session_idle_s: Annotated[int, Field(ge=60)] = Field(3600, description="A log-in ends when nothing was asked for so long")
+    dashboard_live_events: Annotated[int, Field(ge=100, le=1_000_000)] = Field(5000, description="Events that are kept in Redis for pages that come back: those of some twenty minutes with traffic; who was away for longer reads everything anew")
     dashboard_requests_per_minute: Annotated[int, Field(ge=10)] = Field(1200, description="Requests of one key, one session or one address, and as many at once; more are told to wait. This machine without a log-in is not counted")
     dashboard_logins_per_minute: Annotated[int, Field(ge=1)] = Field(10, description="Log-ins, and keys that do not open, of one address; more are told to wait")
     oidc_issuer: str = Field("", description="The identity provider that people log in at (OpenID Connect): https://id.example.org/realms/bank; empty: keys only")
