@@ -104,6 +104,10 @@ class FollowedChannels:
         """Whether the record that lies there was folded here."""
         return self._follower.has_read(channel, partition, offset)
 
+    def wait_until_read(self, channel: str, partition: int, offset: int, timeout_s: float) -> bool:
+        """Wait, in a thread that may, until it was folded; False when it was not in time."""
+        return self._follower.wait_until_read(channel, partition, offset, timeout_s)
+
     # -- writing
 
     async def publish(self, channel: str, record: Record) -> Place:

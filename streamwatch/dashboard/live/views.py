@@ -69,7 +69,7 @@ class Shared(Generic[T]):
         self._shown: T | None = None
         self._lock = threading.Lock()
 
-    def change(self, apply: Callable[[T], None]) -> None:
+    def change(self, apply: Callable[[T], object]) -> None:
         """Change it; what was read before stays as it was."""
         with self._lock:
             self._shown = None
@@ -161,8 +161,8 @@ class Views:
         return None
 
     def _forget_alert(self, alert_id: str) -> None:
-        self._alerts.change(lambda held: held.pop(alert_id, None) and None)
-        self._revisions.change(lambda held: held.pop(alert_id, None) and None)
+        self._alerts.change(lambda held: held.pop(alert_id, None))
+        self._revisions.change(lambda held: held.pop(alert_id, None))
 
     def _decision(self, record: Written) -> None:
         self._decisions.change(lambda held: held.apply_message(record.key, record.value))
