@@ -53,8 +53,10 @@ export async function askName() {
   return true;
 }
 
+const NAMELESS = /^(session|rules\/(check|backtest))/;      // these leave nothing behind that a name would stand beside
+
 api.beforeWrite = async (path) => {
-  if (!session.asks_name || path.startsWith("session")) return;
+  if (!session.asks_name || NAMELESS.test(path)) return;
   if (!(await askName())) throw new DOMException("no name was given", "AbortError");
 };
 
