@@ -13,12 +13,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.resources import files
 from pathlib import Path
+from typing import Annotated
 
 from fastapi import Depends, FastAPI
 from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
 
 from streamwatch import __version__
+from streamwatch.dashboard.access.person import Person
+from streamwatch.dashboard.access.required import needs, public
 from streamwatch.dashboard.answers import describe
 from streamwatch.dashboard.desk import Desk
 from streamwatch.dashboard.etags import ETags
@@ -73,12 +76,9 @@ def _lifespan(desk: Desk):  # type: ignore[no-untyped-def]
 
 def _add_pages(app: FastAPI) -> None:
     """The shell at every address of a page, and the files it loads under `/static`."""
-    from streamwatch.dashboard.access.required import public
-
     folder = Path(str(files("streamwatch.dashboard"))) / "static"
 
-    @public
-    async def shell() -> FileResponse:
+    async def shell(person: Annotated[Person, Depends(needs("viewer"))]) -> FileResponse:
         return FileResponse(folder / "index.html")
 
     for path in PAGES:

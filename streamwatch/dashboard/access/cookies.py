@@ -50,7 +50,13 @@ class CookieNames:
     def put_name(self, response: Response, name: str) -> None:
         """Remember the name on loopback."""
         response.set_cookie(
-            self.name, name_to_cookie(name), max_age=NAME_S, path="/", secure=self.secure, httponly=True, samesite="strict"
+            self.name,
+            name_to_cookie(name),
+            max_age=NAME_S,
+            path="/",
+            secure=self.secure,
+            httponly=True,
+            samesite="strict",
         )
 
     def drop(self, response: Response, name: str) -> None:

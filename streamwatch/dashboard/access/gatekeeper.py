@@ -147,7 +147,10 @@ class Gatekeeper:
         csrf = asked.person.csrf if asked.person else ""
         if asked.token and asked.person and not same_token(asked.headers.get(CSRF_HEADER, ""), csrf):
             raise Problem(
-                403, "csrf", "This page is from another log-in", "load it again: GET /api/v1/session has the token of now"
+                403,
+                "csrf",
+                "This page is from another log-in",
+                "load it again: GET /api/v1/session has the token of now",
             )
 
 
@@ -157,7 +160,9 @@ def _page_fault(asked: Asked, url: str) -> str:
     """
     is_form = asked.route is not None and asked.route.takes == "form"
     if is_form and asked.headers.get("origin", "null") == "null" and asked.headers.get("sec-fetch-site"):
-        return "" if asked.headers["sec-fetch-site"] == "same-origin" else "the browser says that no page of ours sent it"
+        return (
+            "" if asked.headers["sec-fetch-site"] == "same-origin" else "the browser says that no page of ours sent it"
+        )
     return origin_fault(asked.headers, asked.host, url)
 
 

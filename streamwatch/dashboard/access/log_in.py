@@ -184,8 +184,12 @@ PAGE = """<!doctype html>
 </html>
 """
 FAULT = '    <p class="login-fault" role="alert"><strong>{title}.</strong> {detail}</p>'
-PROVIDER = '    <p><a class="button main" href="/login/oidc?next={then}">Log in with your organisation’s account</a></p>'
-NO_TLS = '    <p class="login-fault" role="alert">This address has no TLS: your browser will not keep the log-in. {what}</p>'
+PROVIDER = (
+    '    <p><a class="button main" href="/login/oidc?next={then}">Log in with your organisation’s account</a></p>'
+)
+NO_TLS = (
+    '    <p class="login-fault" role="alert">This address has no TLS: your browser will not keep the log-in. {what}</p>'
+)
 KEY = """    <form method="post" action="/login/key" class="login-form">
       <input type="hidden" name="next" value="{then}">
       <label for="key">API key</label>
@@ -208,4 +212,3 @@ def _page(gate: Any, asked: Asked, then: str, problem: Problem | None = None) ->
     parts.append(KEY.format(then=safe))
     status, headers = (problem.status, problem.headers) if problem else (200, {})
     return HTMLResponse(PAGE.format(parts="\n".join(parts)), status, headers)
-

@@ -17,14 +17,14 @@ Examples:
 
 import logging
 import stat
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import httpx
-from authlib.integrations.base_client import OAuthError
-from authlib.integrations.starlette_client import StarletteOAuth2App
+from authlib.common.errors import AuthlibBaseError
 from joserfc.errors import JoseError
 
 from streamwatch.config import Settings
@@ -62,7 +62,7 @@ class Provider:
         self._client_id = settings.oidc_client_id
         self._name_claim, self._role_claim = settings.oidc_name_claim, settings.oidc_role_claim
         self._roles = parse_roles(settings.oidc_roles)
-        self._app = StarletteOAuth2App(
+        self._app = _authlib_app()(
             framework=None, name="oidc", client_id=self._client_id, client_secret=secret or None,
             server_metadata_url=self._issuer.rstrip("/") + DISCOVERY,
             client_kwargs={
@@ -129,6 +129,14 @@ class Provider:
         return Known(name, role)
 
 
+def _authlib_app() -> Any:
+    """Authlib's client, imported where a provider is named. It warns of its next major version, which is no news to users."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from authlib.integrations.starlette_client import StarletteOAuth2App
+    return StarletteOAuth2App
+
+
 class _Speaking:
     """With the provider: what goes wrong there becomes a `Problem`, and the log has the rest."""
 
@@ -142,7 +150,7 @@ class _Speaking:
                 503, "no-provider", "The identity provider does not answer", "try again in a moment",
                 headers={"Retry-After": "5"},
             ) from error  # fmt: skip
-        if isinstance(error, OAuthError | JoseError | ValueError | KeyError | RuntimeError | TypeError):
+        if isinstance(error, AuthlibBaseError | JoseError | ValueError | KeyError | RuntimeError | TypeError):
             log.warning("a log-in that cannot be believed: %s %s", type(error).__name__, error)
             raise _not_believed("what the identity provider sent is not right: log in again") from error
 
@@ -155,11 +163,15 @@ def provider_of(settings: Settings) -> Provider | None:
     if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname or "")):
         raise ConfigError(f"STREAMWATCH_OIDC_ISSUER={settings.oidc_issuer}: expected https://…")
     if not settings.oidc_client_id:
-        raise ConfigError("STREAMWATCH_OIDC_ISSUER needs STREAMWATCH_OIDC_CLIENT_ID: what the provider calls the dashboard")
+        raise ConfigError(
+            "STREAMWATCH_OIDC_ISSUER needs STREAMWATCH_OIDC_CLIENT_ID: what the provider calls the dashboard"
+        )
     if "openid" not in settings.oidc_scopes.split():
         raise ConfigError(f"STREAMWATCH_OIDC_SCOPES={settings.oidc_scopes}: `openid` must be among them")
     if not parse_roles(settings.oidc_roles):
-        raise ConfigError("STREAMWATCH_OIDC_ROLES is empty: nobody could come in; name who is what: risk-desk=analyst,*=viewer")
+        raise ConfigError(
+            "STREAMWATCH_OIDC_ROLES is empty: nobody could come in; name who is what: risk-desk=analyst,*=viewer"
+        )
     return Provider(settings, read_secret(settings.oidc_client_secret_file))
 
 
