@@ -16,7 +16,7 @@ from streamwatch.labelling.answers import Answers
 from streamwatch.labelling.filled import Filled, to_answer
 from streamwatch.labelling.leases import Leases
 from streamwatch.labelling.queue import next_document
-from streamwatch.labelling.stats import summary
+from streamwatch.labelling.stats import Summary, summary
 from streamwatch.labelling.topics import known_topics
 from streamwatch.records import Answer, Answered, DriftSample, Reading, Sentiment
 from streamwatch.timeline import from_ms, to_ms
@@ -108,7 +108,7 @@ def router(desk: Desk) -> APIRouter:
         check_ready(desk)
         per_hour = desk.settings.labelling_per_hour
         found = await desk.reading(summary, desk.channels.samples, desk.channels.answers, per_hour)
-        return {**msgspec.to_builtins(found), "progress": progress_of(desk, person.name).model_dump()}
+        return _named(found) | {"progress": progress_of(desk, person.name).model_dump()}
 
     return routes
 
@@ -161,6 +161,17 @@ def _to_undo(answers: Answers, document_id: str | None, name: str) -> Answer:
     if not meant:
         raise Problem(404, "nothing-to-undo", "Nothing to take back", "you have said nothing that could be taken back")
     return max(meant, key=lambda one: one.answered_at)
+
+
+def _named(found: Summary) -> dict[str, Any]:
+    """The summary with names on everything: JSON would make lists of named tuples."""
+    told: dict[str, Any] = msgspec.to_builtins(found)
+    told["agreement"] = {part: one._asdict() for part, one in found.agreement.items()}
+    told["accuracy"] = {part: one._asdict() for part, one in found.accuracy.items()}
+    told["shares"] = {
+        part: {name: one._asdict() for name, one in shares.items()} for part, shares in found.shares.items()
+    }
+    return told
 
 
 def _said(desk: Desk, answer: Answer) -> Said:

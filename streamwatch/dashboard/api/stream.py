@@ -41,7 +41,8 @@ class _Live:
 
     @asynccontextmanager
     async def running(self, app: Any) -> AsyncIterator[None]:
-        """Run both as long as the application does."""
+        """Run both as long as the application does. `app.state.goodbye` lets the clients go when the server stops."""
+        app.state.goodbye = self.hub.close
         self.publisher.start()
         reading = asyncio.create_task(self.hub.run())
         try:

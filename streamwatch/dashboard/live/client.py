@@ -42,13 +42,14 @@ class Client:
         async for chunk in self._begin():
             yield chunk
         until, beaten = time.monotonic() + LONGEST_S, time.monotonic()
-        while time.monotonic() < until:
+        while time.monotonic() < until and not self._hub.closing:
             async for chunk in self._news():
                 beaten = time.monotonic()
                 yield chunk
             if self._is_behind():
                 continue
-            if not await self._hub.changed(max(0.0, HEARTBEAT_S - (time.monotonic() - beaten))):
+            silent_s = time.monotonic() - beaten
+            if not self._hub.closing and not await self._hub.changed(max(0.0, HEARTBEAT_S - silent_s)):
                 beaten = time.monotonic()
                 yield heartbeat(self._sent or EventId("0"))
 

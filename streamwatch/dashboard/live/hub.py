@@ -64,6 +64,7 @@ class Hub:
         generation: grows when the stream began anew: what clients had is of another one.
         newest: the id of the newest event, None before the stream was seen.
         next_number: of the next event.
+        closing: whether clients are to go and come again, to another process or after a restart.
         watermark_ms: how far event time was evaluated when the hub looked last.
     """
 
@@ -79,6 +80,7 @@ class Hub:
         self.generation = 0
         self.newest: EventId | None = None
         self.next_number = 0
+        self.closing = False
         self.watermark_ms: int | None = None
 
     # -- for clients
@@ -134,6 +136,11 @@ class Hub:
         """What follows in the stream, for one who fell out of the ring; without numbers, which only the ring gives."""
         raws = await self._redis.xrange(self._keys.events, f"({event_id.in_redis}", "+", count=n)
         return [_framed(-1, one) for one in parse_entries(event_id.epoch, raws)]
+
+    def close(self) -> None:
+        """Let all clients go: their streams never end by themselves."""
+        self.closing = True
+        self._tell()
 
     # -- the reader
 
