@@ -16,6 +16,7 @@ COMMANDS: dict[str, str] = {
     "alerts": "streamwatch.commands.alerts:alerts",
     "silences": "streamwatch.commands.silences:silences",
     "rules": "streamwatch.commands.rules:rules",
+    "keys": "streamwatch.commands.keys:keys",
     "dead-letter": "streamwatch.commands.dead_letter:dead_letter",
     "series": "streamwatch.commands.series:series",
     "trends": "streamwatch.commands.trends:trends",
