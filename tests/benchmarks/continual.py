@@ -1,10 +1,10 @@
 """What is forgotten when one sentiment set is learned after the other, and what retraining does about it.
 
-    python tests/benchmarks/continual.py --data FOLDER --out FOLDER [--seeds 3] [--methods mix,plain]
+    python tests/benchmarks/continual.py --data FOLDER --out FOLDER [--seeds 0 1 2] [--methods mix,plain]
 
 Five steps: SemEval, Twitter financial, SEntFiN, airline, StockEmotions; 2,500 texts each to learn from, 1,200 to test on, two
-epochs. After each step the accuracy on every set is measured: row i, column j of the matrix is the accuracy on set j after
-step i. The methods differ in what else a step sees or is held by:
+epochs. After each step the accuracy on every set learned so far is measured: row i, column j of the matrix is the accuracy on
+set j after step i. The methods differ in what else a step sees or is held by:
 
     plain    nothing
     ewc      springs on what mattered for the steps before (`streamwatch.retraining.elastic`, Fisher information added up)
@@ -23,7 +23,7 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from copy import deepcopy
 from functools import cache
 from pathlib import Path
@@ -32,6 +32,7 @@ import msgspec
 import numpy as np
 import torch
 from data_folder import add_data_option, parse_with_data
+from numpy.typing import NDArray
 from scipy.stats import t as student
 from torch import Tensor
 
@@ -47,12 +48,14 @@ from streamwatch.models.manifest import HeadEntry
 from streamwatch.models.network import Network
 from streamwatch.models.tokens import TokenReader
 from streamwatch.records import SENTIMENTS
+from streamwatch.retraining import shared_trainer
 from streamwatch.retraining.company import Company
 from streamwatch.retraining.elastic import Springs, fisher
 from streamwatch.retraining.inputs import Inputs
 from streamwatch.retraining.known import KnownText
 from streamwatch.retraining.lesson import lesson
 from streamwatch.retraining.replay import Store, remembered
+from streamwatch.retraining.request import DEFAULT
 from streamwatch.retraining.shared_trainer import SharedTrainer
 from streamwatch.text.clean import text_hash
 
@@ -63,6 +66,8 @@ MONTH_MS = 31 * 86_400_000
 """Each step is a month of its own for the reservoir."""
 HEAD = HeadEntry("sentiment", SENTIMENTS, ("market", "customer"))
 PLAN = Plan(method="lora", rank=16, epochs=2.0, smoothing=0.0, unclear_weight=0.0, distil_weight=0.3, patience=0)
+LATER = {"learning_rate": DEFAULT.learning_rate, "head_learning_rate": DEFAULT.head_learning_rate}
+"""Steps after the first do not start from nothing: they have the rates of a retraining."""
 FIRST: dict[int, tuple[Network, list[float]]] = {}
 """By seed, the network after the first step and its row of the matrix: there is nothing to forget yet, so all begin alike."""
 RESULTS = "continual.jsonl"
@@ -70,7 +75,7 @@ PLOT = "continual.png"
 
 
 class Result(msgspec.Struct, frozen=True):
-    """The accuracy matrix of one method and seed; `joint` has its last row only. `asked` names the settings."""
+    """The accuracies of one method and seed, a row for each step; `joint` has one row. `asked` names the settings."""
 
     method: str
     seed: int
@@ -116,8 +121,9 @@ def _texts(data: Path, name: str, number: int) -> list[KnownText]:
 class Learner:
     """A network that learns step by step by one method."""
 
-    def __init__(self, method: str, base: Path, plan: Plan, ewc: float, say: "Say") -> None:
-        self.method, self.base, self.plan, self.ewc, self.say = method, base, plan, ewc, say
+    def __init__(self, method: str, base: Path, seed: int, asked: argparse.Namespace, say: "Say") -> None:
+        self.method, self.base, self.asked, self.say = method, base, asked, say
+        self.plan = plan = msgspec.structs.replace(PLAN, seed=seed)
         self.reader = TokenReader(base, plan.max_tokens, plan.tail_tokens)
         network = network_to_train(base, (HEAD,), plan, 1)
         network.encoder = plain_encoder(network)
@@ -136,12 +142,14 @@ class Learner:
         self._keep(texts)
 
     def _train(self, texts: list[KnownText], number: int) -> None:
+        if number:
+            self.plan = msgspec.structs.replace(self.plan, **(LATER | self.asked.later))
         inputs = Inputs(asked="", train=[*texts, *self._replayed()], dev=[], report=[])
         rows = self.rows(text.read for text in inputs.train)
         heard = self._heard(inputs, rows) if self.method == "mix" and number else {}
         torch.manual_seed(self.plan.seed + number)
         self.network.encoder = with_lora(self.network.encoder, self.plan.rank)  # type: ignore[arg-type]
-        springs = Springs(self.network, self.fisher, self.ewc) if self.fisher else None
+        springs = Springs(self.network, self.fisher, self.asked.ewc) if self.fisher else None
         taught = lesson(inputs, rows, (HEAD,), heard, self.plan, once=False)
         with tempfile.TemporaryDirectory() as folder:
             trainer = SharedTrainer(
@@ -202,17 +210,19 @@ class Say:
             print(f"{self._name}: {stage}, {done} of {total} {remark}", file=sys.stderr, flush=True)
 
 
-def plan_of(arguments: argparse.Namespace) -> Plan:
-    """How every step is trained."""
-    return msgspec.structs.replace(PLAN, distil_weight=arguments.distil_weight, learning_rate=arguments.learning_rate)
+def asked_of(method: str, arguments: argparse.Namespace) -> str:
+    """The settings that a result of `method` depends on."""
+    asked = f"{arguments.documents} texts, {N_TEST} tested, {msgspec.json.encode(PLAN).decode()}"
+    if method == "joint":
+        return asked
+    return f"{asked}, later {LATER | arguments.later}" + (f", ewc {arguments.ewc:g}" if method == "ewc" else "")
 
 
-def run(method: str, seed: int, arguments: argparse.Namespace, asked: str) -> Result:
+def run(method: str, seed: int, arguments: argparse.Namespace) -> Result:
     """One method and seed."""
     began = time.process_time()
     steps = read_steps(arguments.data, arguments.documents, seed)
-    plan = msgspec.structs.replace(plan_of(arguments), seed=seed)
-    learner = Learner(method, find_base(), plan, arguments.ewc, Say(f"{method}, seed {seed}"))
+    learner = Learner(method, find_base(), seed, arguments, Say(f"{method}, seed {seed}"))
     matrix: list[list[float]] = []
     if method == "joint":
         learner.learn([text for step in steps for text in step.train], 0)
@@ -224,16 +234,17 @@ def run(method: str, seed: int, arguments: argparse.Namespace, asked: str) -> Re
                 matrix.append(FIRST[seed][1])
                 continue
             learner.learn(step.train, number)
-            matrix.append([learner.accuracy(other.test) for other in steps])
+            matrix.append([learner.accuracy(other.test) for other in steps[: number + 1]])
             if not number:
                 FIRST[seed] = (deepcopy(learner.network), matrix[0])
+    asked = asked_of(method, arguments)
     return Result(method, seed, asked, matrix, learner.memory_share, time.process_time() - began)
 
 
 def backward_transfer(matrix: Sequence[Sequence[float]]) -> float:
     """The mean change of the accuracy on a set from right after it was learned to the end.
 
-    >>> round(backward_transfer([[0.9, 0.1], [0.7, 0.8]]), 2)
+    >>> round(backward_transfer([[0.9], [0.7, 0.8]]), 2)
     -0.2
     """
     return float(np.mean([matrix[-1][i] - matrix[i][i] for i in range(len(matrix) - 1)]))
@@ -277,10 +288,11 @@ def plot(results: Sequence[Result], path: Path) -> None:
         1, len(methods), figsize=(3.2 * len(methods), 3.6), squeeze=False, layout="constrained"
     )
     for ax, method in zip(axes[0], methods, strict=True):
-        mean = np.mean([r.matrix for r in results if r.method == method], axis=0)
+        mean = np.mean([_square(r.matrix) for r in results if r.method == method], axis=0)
         ax.imshow(mean, vmin=0.3, vmax=0.9, cmap="viridis", aspect="auto")
-        for (i, j), accuracy in np.ndenumerate(mean):
-            ax.text(j, i, f"{100 * accuracy:.0f}", ha="center", va="center", color="white", fontsize=8)
+        for (i, j), accuracy in np.ndenumerate(np.nan_to_num(mean)):
+            if accuracy:
+                ax.text(j, i, f"{100 * accuracy:.0f}", ha="center", va="center", color="white", fontsize=8)
         ax.set_title(method)
         ax.set_xticks(range(len(STEPS)), [name[:9] for name in STEPS], rotation=60, fontsize=7)
         ax.set_yticks(range(len(mean)), [f"after {i + 1}" for i in range(len(mean))], fontsize=7)
@@ -289,7 +301,12 @@ def plot(results: Sequence[Result], path: Path) -> None:
     pyplot.close(figure)
 
 
-def done_before(path: Path, asked: str) -> list[Result]:
+def _square(matrix: Sequence[Sequence[float]]) -> NDArray[np.float64]:
+    """Rows of the same length, NaN for sets that were not learned yet."""
+    return np.array([[*row, *[np.nan] * (len(STEPS) - len(row))] for row in matrix])
+
+
+def done_before(path: Path, asked: Container[str]) -> list[Result]:
     """What earlier runs of the same settings have left; a line that a kill cut short is passed over."""
     found = []
     for line in path.read_bytes().splitlines() if path.exists() else []:
@@ -297,7 +314,7 @@ def done_before(path: Path, asked: str) -> list[Result]:
             found.append(msgspec.json.decode(line, type=Result))
         except msgspec.DecodeError:
             continue
-    return [result for result in found if result.asked == asked]
+    return [result for result in found if result.asked in asked]
 
 
 def parse() -> argparse.Namespace:
@@ -307,14 +324,13 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--out", type=Path, required=True, help="folder for results and plot; done pairs are not run again"
     )
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--methods", default=",".join(METHODS), help=f"of {', '.join(METHODS)}")
     parser.add_argument("--documents", type=int, default=2_500, help="to learn from in each step")
     parser.add_argument("--ewc", type=float, default=1_000.0, help="strength of the springs of the method ewc")
     parser.add_argument(
-        "--distil-weight", type=float, default=PLAN.distil_weight, help="of the teacher, in the method mix"
+        "--later", type=json.loads, default={}, metavar="JSON", help="settings of a plan for the steps after the first"
     )
-    parser.add_argument("--learning-rate", type=float, default=PLAN.rate, help="of the encoder, in every method")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--json", action="store_true")
     arguments = parse_with_data(parser)
@@ -328,13 +344,13 @@ def main() -> None:
     """Run what is not done yet, then print a line for each method and draw the matrices."""
     arguments = parse()
     torch.set_num_threads(arguments.threads)
+    shared_trainer.PARTS = 1  # there is one process: whole batches take a fifth less time than quarters
     arguments.out.mkdir(parents=True, exist_ok=True)
-    asked = f"{arguments.documents} texts, ewc {arguments.ewc:g}, {msgspec.json.encode(plan_of(arguments)).decode()}"
-    results = done_before(arguments.out / RESULTS, asked)
-    for seed in range(arguments.seeds):
+    results = done_before(arguments.out / RESULTS, {asked_of(method, arguments) for method in METHODS})
+    for seed in arguments.seeds:
         for method in arguments.methods.split(","):
             if not any((r.method, r.seed) == (method, seed) for r in results):
-                results.append(run(method, seed, arguments, asked))
+                results.append(run(method, seed, arguments))
                 with (arguments.out / RESULTS).open("ab") as file:
                     file.write(b"\n" + msgspec.json.encode(results[-1]) + b"\n")
     plot(results, arguments.out / PLOT)
