@@ -2,8 +2,8 @@
 const FLAG_PX = 7;
 
 /** A uPlot plugin. `marks()` gives {alerts: [{onset_ms, end_ms, severity, state}], promotions: [{made_ms}], toMs}. */
-export function marksPlugin(marks, colour) {
-  return { hooks: { drawClear: [(chart) => bands(chart, marks(), colour())], draw: [(chart) => flags(chart, marks(), colour())] } };
+export function marksPlugin(marks, colour, named) {
+  return { hooks: { drawClear: [(chart) => bands(chart, marks(), colour())], draw: [(chart) => flags(chart, marks(), colour(), named)] } };
 }
 
 function inside(chart, ms) {
@@ -22,7 +22,7 @@ function bands(chart, { alerts, toMs }, colour) {
   ctx.restore();
 }
 
-function flags(chart, { alerts, promotions }, colour) {
+function flags(chart, { alerts, promotions }, colour, named) {
   const { ctx, bbox } = chart;
   const size = FLAG_PX * devicePixelRatio;
   ctx.save();
@@ -43,6 +43,7 @@ function flags(chart, { alerts, promotions }, colour) {
     if (x < bbox.left || x > bbox.left + bbox.width) continue;
     ctx.fillStyle = ctx.strokeStyle = colour["ink-faint"];
     line(ctx, x, bbox, [4 * devicePixelRatio, 3 * devicePixelRatio]);
+    if (!named) continue;
     ctx.font = `${10 * devicePixelRatio}px sans-serif`;
     ctx.textAlign = "left";
     ctx.textBaseline = "bottom";

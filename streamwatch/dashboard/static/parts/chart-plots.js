@@ -10,6 +10,7 @@ export const DASHES = [[], [8, 3], [2, 2], [10, 3, 2, 3], [5, 5]];
 const FONT = "12px system-ui, sans-serif";
 const DAY_MS = 86400000;
 const AXIS_PX = 48;                // room for "100 %" and "12.3K"
+const RAW_ALPHA = 0.28;            // of single windows behind the pooled line
 const HEADROOM = 1.12;             // above the highest line
 
 export function palette() {
@@ -30,13 +31,13 @@ function tick(ms, before, step) {
   return before === undefined || time.day(ms) !== time.day(before) ? `${clock}\n${time.day(ms)}` : clock;
 }
 
-function common(colour, width, height, { sync, onSelect, marks, shownAxis }) {
+function common(colour, width, height, { sync, onSelect, marks, shownAxis, named = true }) {
   return {
     width, height, ms: 1, legend: { show: false }, padding: [8, 8, 0, 0],
     tzDate: (ms) => (time.zone() === "UTC" ? uPlot.tzDate(new Date(ms), "UTC") : new Date(ms)),
     cursor: { sync: { key: sync }, drag: { x: true, y: false, setScale: false }, points: { size: 7 }, focus: { prox: -1 } },
     axes: [timeAxis(colour, shownAxis), { stroke: colour["ink-soft"], font: FONT, size: AXIS_PX, grid: { stroke: colour.grid, width: 1 }, ticks: { show: false } }],
-    plugins: [marksPlugin(marks, () => colour)],
+    plugins: [marksPlugin(marks, () => colour, named)],
     hooks: { setSelect: [onSelect] },
   };
 }
@@ -62,7 +63,11 @@ export function shareLines(grid, compared, colour) {
   if (compared) add(compared.series[0]?.share.slice(0, grid.length) ?? [], { stroke: colour["ink-faint"], width: 1.25, dash: [6, 4], label: "earlier" });
   grid.series.forEach((one, i) => {
     const line = grid.series.length === 1 ? colour.negative : colour[SERIES_COLOURS[i % 5]];
-    add(one.share, { label: one.name, stroke: line, width: 1.75, dash: DASHES[i % 5], spanGaps: false, points: { show: isolated(one), size: 4, fill: line, stroke: line } });
+    const bold = { stroke: line, width: 2, dash: DASHES[i % 5], spanGaps: false };
+    const dots = { points: { show: isolated(one), size: 4, fill: line, stroke: line } };
+    if (!one.pooled) { add(one.share, { ...bold, ...dots }); return; }
+    add(one.share, { stroke: line, width: 1, alpha: grid.series.length === 1 ? RAW_ALPHA : RAW_ALPHA / 2, ...dots });
+    add(one.pooled, bold);
   });
   return { columns, series, bands };
 }
@@ -105,7 +110,7 @@ export function volumeLines(grid, compared, colour) {
 export function volumePlot(grid, compared, width, height, options) {
   const colour = palette();
   const lines = volumeLines(grid, compared, colour);
-  const made = common(colour, width, height, { ...options, shownAxis: true });
+  const made = common(colour, width, height, { ...options, shownAxis: true, named: false });
   made.axes[1].values = (chart, splits) => splits.map((value) => (Number.isInteger(value) ? short(value) : ""));
   made.scales = { x: { time: true }, y: { range: (chart, low, high) => [0, Math.max(1, (high ?? 0) * HEADROOM)] } };
   return [{ ...made, series: lines.series }, lines.columns];

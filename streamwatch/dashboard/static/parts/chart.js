@@ -51,7 +51,7 @@ export class Chart {
   }
 
   size() {
-    const width = Math.max(240, Math.floor(this.root.clientWidth));
+    const width = Math.max(240, Math.floor(this.box.clientWidth));
     return { width, heights: width < NARROW_PX ? NARROW_HEIGHTS : HEIGHTS };
   }
 
@@ -87,7 +87,7 @@ export class Chart {
   }
 
   redraw() {
-    this.frame(() => { for (const plot of this.plots) plot.setData(plot.data); });
+    this.frame(() => { this.grid.smooth(); for (const plot of this.plots) plot.setData(plot.data); });
   }
 
   selected(plot) {

@@ -4,6 +4,8 @@
  * line breaks there and the same index is the same moment in all series.
  */
 const MAX_ROWS = 50000;            // more than that is read as a file, not looked at
+const NOISY_ROWS = 240;            // fewer windows are looked at one by one, and need no second line
+const POOLS = 100;                 // the pooled line has about so many independent values, whatever the step
 
 export class Grid {
   constructor(answer) {
@@ -16,7 +18,24 @@ export class Grid {
     const last = Math.max(answer.to_ms - 1, ...starts);
     const rows = Math.min(MAX_ROWS, Math.max(1, Math.floor((last - this.fromMs) / this.stepMs) + 1));
     this.x = Float64Array.from({ length: rows }, (_, i) => this.fromMs + i * this.stepMs);
+    this.pool = rows > NOISY_ROWS ? Math.round(rows / POOLS) : 1;
     this.series = answer.series.map((one) => this.spread(one));
+    this.smooth();
+  }
+
+  /** Each series' share over the last few windows together, where single ones are noise: their negatives over their documents. */
+  smooth() {
+    if (this.pool === 1) return;
+    for (const one of this.series) {
+      one.pooled ??= new Array(this.length).fill(null);
+      let n = 0;
+      let negative = 0;
+      for (let i = 0; i < this.length; i += 1) {
+        n += one.n[i] - (one.n[i - this.pool] ?? 0);
+        negative += one.negative[i] - (one.negative[i - this.pool] ?? 0);
+        one.pooled[i] = n > 0 ? negative / n : null;
+      }
+    }
   }
 
   get length() { return this.x.length; }
@@ -26,7 +45,7 @@ export class Grid {
   spread(one) {
     const rows = this.length;
     const { column } = this;
-    const made = { name: one.name, rows: new Array(rows).fill(null), n: new Float64Array(rows), negative: new Float64Array(rows), share: new Array(rows).fill(null), low: new Array(rows).fill(null), high: new Array(rows).fill(null), p0: null, p0Low: null, p0High: null, why: one.baseline_why ?? "" };
+    const made = { name: one.name, rows: new Array(rows).fill(null), n: new Float64Array(rows), negative: new Float64Array(rows), share: new Array(rows).fill(null), low: new Array(rows).fill(null), high: new Array(rows).fill(null), pooled: null, p0: null, p0Low: null, p0High: null, why: one.baseline_why ?? "" };
     for (const point of one.points) {
       const i = this.index(point[0]);
       if (i < 0 || i >= rows) continue;
