@@ -60,4 +60,4 @@ def dashboard(
         if open_page:
             webbrowser.open(url)
 
-    serve(settings, settings.dashboard_host, settings.dashboard_port, ready)
+    serve(settings, ready)

@@ -3,28 +3,40 @@
 A `Desk` is made once and given to every router. It is closed when the application is.
 """
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
 import anyio.to_thread
 import redis
 import redis.asyncio
+from redis.asyncio.retry import Retry as AsyncRetry
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from streamwatch.config import Settings
 from streamwatch.dashboard.problems import Problem
 
 if TYPE_CHECKING:
     from streamwatch.dashboard.access.gatekeeper import Gatekeeper
+    from streamwatch.dashboard.board import Boards
+    from streamwatch.dashboard.health import Examining
     from streamwatch.dashboard.live.channels import FollowedChannels
+    from streamwatch.dashboard.watched import Watching
+    from streamwatch.dashboard.windows import Windows
     from streamwatch.documents.store import DocumentStore
 
 T = TypeVar("T")
 
 REDIS_ANSWERS_S = 5.0
 """What one answer of Redis may take: a hundred times the slowest that was seen, and short enough that a page can say so."""
+TRIES = 1
+"""A kept connection that Redis closed, after its restart say, is made again once; then the page is told."""
 READING_S = 20.0
 """What the reading for one answer may take in all, before the reader is told to ask for less."""
 
@@ -45,6 +57,34 @@ class Desk:
     channels: "FollowedChannels"
     gate: "Gatekeeper"
     clock: Callable[[], int] = wall_clock_ms
+
+    @cached_property
+    def windows(self) -> "Windows":
+        """The trend windows."""
+        from streamwatch.dashboard.windows import Windows
+
+        return Windows(self.redis_sync, self.settings)
+
+    @cached_property
+    def watching(self) -> "Watching":
+        """What the evaluator watches."""
+        from streamwatch.dashboard.watched import Watching
+
+        return Watching(self)
+
+    @cached_property
+    def boards(self) -> "Boards":
+        """Every series of the last hours against what is usual."""
+        from streamwatch.dashboard.board import Boards
+
+        return Boards(self, self.windows, self.watching)
+
+    @cached_property
+    def examining(self) -> "Examining":
+        """How the deployment is."""
+        from streamwatch.dashboard.health import Examining
+
+        return Examining(self)
 
     async def reading(self, read: Callable[..., T], *arguments: Any) -> T:
         """`read(*arguments)` in a thread, since Redis and SQLite are read in a blocking way.
@@ -76,14 +116,23 @@ def open_desk(settings: Settings, clock: Callable[[], int] = wall_clock_ms) -> D
     from streamwatch.dashboard.live.channels import FollowedChannels
     from streamwatch.documents.sqlite import open_store
 
-    options: dict[str, Any] = {"socket_timeout": REDIS_ANSWERS_S, "socket_connect_timeout": REDIS_ANSWERS_S}
+    timeouts = {"socket_timeout": REDIS_ANSWERS_S, "socket_connect_timeout": REDIS_ANSWERS_S}
     channels = FollowedChannels(settings)
+    client = redis.asyncio.Redis.from_url(settings.redis, retry=AsyncRetry(NoBackoff(), TRIES), **timeouts)
     return Desk(
         settings=settings,
-        redis=redis.asyncio.Redis.from_url(settings.redis, **options),
-        redis_sync=redis.Redis.from_url(settings.redis, **options),
-        documents=open_store(settings.documents),
+        redis=client,
+        redis_sync=redis.Redis.from_url(settings.redis, retry=Retry(NoBackoff(), TRIES), **timeouts),
+        documents=open_store(_documents_folder(settings)),
         channels=channels,
-        gate=Gatekeeper(settings, channels),
+        gate=Gatekeeper(settings, channels, client, clock),
         clock=clock,
     )
+
+
+def _documents_folder(settings: Settings) -> Path:
+    """Where the document store is."""
+    if settings.documents:
+        return Path(settings.documents)
+    data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+    return data / "streamwatch" / f"{settings.prefix}documents"

@@ -24,32 +24,41 @@ KEEP_ALIVE_S = 30
 """How long an idle connection is kept: longer than a page waits between two questions."""
 
 
-def serve(settings: Settings, host: str, port: int, on_ready: Callable[[str], None]) -> None:
-    """Serve until Ctrl-C or SIGTERM. `on_ready` is called with the URL when questions are answered.
+def serve(settings: Settings, on_ready: Callable[[str], None]) -> None:
+    """Serve at the settings' address until Ctrl-C or SIGTERM. `on_ready` is called with the URL when questions are answered.
 
     Raises `ConfigError` where the address cannot be had.
     """
-    with bound(host, port) as listener:
+    host = settings.dashboard_host
+    with bound(host, settings.dashboard_port) as listener:
         url = url_of(host, listener.getsockname()[1])
         app = create_app(open_desk(settings))
         config = uvicorn.Config(
             app, log_level="warning", access_log=False, server_header=False, date_header=True, proxy_headers=False,
             timeout_graceful_shutdown=GOODBYE_S, timeout_keep_alive=KEEP_ALIVE_S, backlog=BACKLOG, lifespan="on",
         )  # fmt: skip
-        asyncio.run(_Server(config, lambda: on_ready(url)).serve(sockets=[listener]))
+
+        def stop() -> None:
+            getattr(app.state, "goodbye", lambda: None)()
+
+        asyncio.run(_Server(config, lambda: on_ready(url), stop).serve(sockets=[listener]))
 
 
 class _Server(uvicorn.Server):
-    """A server that says when it is ready."""
+    """A server that says when it is ready, and when it stops, before it waits for open answers: streams never end."""
 
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None], on_stop: Callable[[], None]) -> None:
         super().__init__(config)
-        self._on_ready = on_ready
+        self._on_ready, self._on_stop = on_ready, on_stop
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
             self._on_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._on_stop()
+        await super().shutdown(sockets)
 
 
 def bound(host: str, port: int) -> socket.socket:
