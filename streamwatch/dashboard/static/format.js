@@ -27,7 +27,7 @@ export const times = (value) => (Number.isFinite(value) ? `${value.toFixed(value
 /** A number to a few figures that says its size: 1,240 or 3.1 million. */
 export function big(value) {
   if (!Number.isFinite(value)) return "–";
-  return value < 1e5 ? whole.format(value) : new Intl.NumberFormat("en-GB", { notation: "compact", compactDisplay: "long", maximumFractionDigits: 1 }).format(value);
+  return value < 1e6 ? whole.format(value) : new Intl.NumberFormat("en-GB", { notation: "compact", compactDisplay: "long", maximumFractionDigits: 1 }).format(value);
 }
 
 /** "1 document", "3 documents". */
@@ -36,5 +36,7 @@ export const plural = (n, one, many = `${one}s`) => `${count(n)} ${n === 1 ? one
 /** A series' name in two parts for display: its kind, and what it is. */
 export function parts(name) {
   const at = name.indexOf(":");
-  return at < 0 ? ["", name === "all" ? "All documents" : name] : [name.slice(0, at), name.slice(at + 1)];
+  if (at < 0) return ["", name === "all" ? "All documents" : name];
+  const kind = name.slice(0, at);
+  return [kind, kind === "topic" ? name.slice(at + 1).replaceAll("_", " ") : name.slice(at + 1)];
 }

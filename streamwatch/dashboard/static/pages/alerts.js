@@ -3,6 +3,7 @@ import { make } from "/static/dom.js";
 import { count, percent } from "/static/format.js";
 import { concerns } from "/static/parts/alert-cards.js";
 import { alertRow } from "/static/parts/alert-row.js";
+import { silenceList } from "/static/parts/silences.js";
 import { segments } from "/static/parts/segments.js";
 import { empty, failed } from "/static/region.js";
 import { throttle } from "/static/throttle.js";
@@ -26,6 +27,7 @@ export const page = {
     const said = make("p", { class: "soft", role: "status" });
     const list = make("div");
     const precision = make("div");
+    const silences = make("section", { class: "card", "aria-label": "Silences" });
     const change = (part) => { Object.assign(wanted, part); context.setQuery({ ...wanted, state: wanted.state === "open" ? null : wanted.state || "all" }); alerts.reload(); };
     if (wanted.state === "all") wanted.state = "";
 
@@ -33,12 +35,13 @@ export const page = {
       toolbar(wanted, change, context),
       make("div", { class: "alerts-columns" },
         make("section", { class: "card", "aria-label": "Alerts" }, list),
-        make("aside", { "aria-label": "Precision of the rules" }, make("section", { class: "card" }, make("div", { class: "card-head" }, make("h2", { text: "How often rules are right" })), precision))));
+        make("aside", { class: "stack", "aria-label": "Precision and silences" }, make("section", { class: "card" }, make("div", { class: "card-head" }, make("h2", { text: "How often rules are right" })), precision), silences)));
 
     const alerts = context.region(list, { label: "Alerts", rows: 6, load: (signal) => find(wanted, context, signal), draw: (found) => { said.textContent = saying(found, wanted); return drawList(found, wanted, context); } });
+    const silent = silenceList(silences, context);
     const judged = context.region(precision, { label: "Precision", rows: 3, load: (signal) => context.api.get("alerts/precision", {}, { signal }), draw: drawPrecision });
     context.live.on("alert", throttle(alerts.reload, REFRESH_MS, context.signal), context);
-    context.live.on("decision", throttle(() => { alerts.reload(); judged.reload(); }, REFRESH_MS, context.signal), context);
+    context.live.on("decision", throttle(() => { alerts.reload(); judged.reload(); silent.reload(); }, REFRESH_MS, context.signal), context);
     context.live.on("reset", () => { alerts.reload(); judged.reload(); }, context);
     context.watchlist.onChange(alerts.reload, context);
     context.time.onChange(alerts.reload, context);

@@ -9,9 +9,9 @@ import { empty } from "/static/region.js";
 import { throttle } from "/static/throttle.js";
 
 const HOURS = [[1, "1 h"], [6, "6 h"], [24, "24 h"], [168, "7 d"]];
-const KINDS = [["", "All"], ["ticker", "Tickers"], ["topic", "Topics"], ["channel", "Channels"]];
-const VOICES = [["ticker:", "Tickers"], ["topic:", "Topics"]];
-const LIMIT = 500;                 // the cap of one answer; a watchlist is looked for among these
+const KINDS = [["", "All"], ["ticker", "Tickers"], ["entity", "Names"], ["topic", "Topics"], ["source", "Sources"]];
+const VOICES = [["ticker:", "Tickers"], ["entity:", "Names"], ["topic:", "Topics"]];
+const LIMIT = 200;                 // rows that people scroll; the search finds the others
 const REFRESH_MS = 800;            // of the table while documents come in: a change is seen within a second
 
 export const page = {
@@ -35,7 +35,8 @@ export const page = {
       make("div", { class: "toolbar" }, segments("Span", HOURS, wanted.hours, (hours) => { wanted.hours = hours; remember(); voice.reload(); })));
     const search = make("input", { type: "search", placeholder: "Find a series", "aria-label": "Find a series", value: wanted.search });
     search.addEventListener("input", throttle(() => { wanted.search = search.value; remember(); }, 250, context.signal));
-    root.append(head, alerts, make("div", { class: "overview-columns" },
+    const watched = make("div", { class: "watched", hidden: true });
+    root.append(head, watched, alerts, make("div", { class: "overview-columns" },
       make("section", { class: "card", "aria-label": "Series" },
         make("div", { class: "card-head" }, segments("Kind of series", KINDS, wanted.kind, (kind) => { wanted.kind = kind; remember(); }), selection, search),
         list),
@@ -48,7 +49,7 @@ export const page = {
     const { api } = context;
     const series = context.region(list, {
       label: "The table of series", rows: 10,
-      load: (signal) => api.get("series", { kind: wanted.kind, search: wanted.search, sort: wanted.sort, hours: wanted.hours, limit: LIMIT }, { signal }),
+      load: (signal) => api.get("series", { kind: wanted.kind, search: wanted.search, sort: wanted.sort, hours: wanted.hours, series: [...context.watchlist.names() ?? []], limit: LIMIT }, { signal }),
       draw: (answer) => { say(answer); return drawTable(answer); },
     });
     const voice = context.region(voices, {
@@ -67,14 +68,13 @@ export const page = {
     function say(answer) {
       const span = HOURS.find(([hours]) => hours === wanted.hours)?.[1] ?? `${wanted.hours} h`;
       said.textContent = `Negative share of each series in the last ${span} against what it usually is there. `
-        + `${context.time.at(answer.from_ms)} to ${context.time.at(answer.to_ms)} ${context.time.zone()}.`;
+        + `${context.time.at(answer.from_ms)} to ${context.time.at(Math.min(answer.to_ms, answer.watermark_ms ?? answer.to_ms))} ${context.time.zone()}.`;
     }
 
     function drawTable(answer) {
-      const names = context.watchlist.names();
-      const items = names ? answer.items.filter((item) => names.has(item.name)) : answer.items;
-      if (items.length) return table.show(items, wanted);
-      if (wanted.search || wanted.kind || names) return empty("No series is like that", "Try another word, another kind, or all series instead of a watchlist.");
+      const { items } = answer;
+      if (items.length) return [table.show(items, wanted), answer.next ? make("p", { class: "hint table-more", text: `The first ${LIMIT} are shown. The search finds the others.` }) : null];
+      if (wanted.search || wanted.kind || context.watchlist.chosen) return empty("No series is like that", "Try another word, another kind, or all series instead of a watchlist.");
       return empty("No documents yet", "Series show here as soon as the first documents are classified.");
     }
 
@@ -87,13 +87,27 @@ export const page = {
         make("button", { type: "button", class: "button small quiet", text: "Clear", on: { click: () => table.clear() } }));
     }
 
-    context.watchlist.onChange(() => { series.reload(); voice.reload(); }, context);
+    const watching = () => { drawWatched(watched, context); series.reload(); voice.reload(); };
+    drawWatched(watched, context);
+    context.watchlist.onChange(watching, context);
     context.time.onChange(() => series.reload(), context);
     context.live.on("trend", throttle(() => { series.reload(); voice.reload(); }, REFRESH_MS, context.signal), context);
     context.live.on("reset", () => { series.reload(); voice.reload(); }, context);
     context.keys({ j: { text: "Next series", run: () => table.move(1) }, k: { text: "Series before", run: () => table.move(-1) }, x: { text: "Choose the series, to compare or to watch", run: () => table.toggle() } });
   },
 };
+
+/** Which watchlist everything is kept to, and the way out. */
+function drawWatched(root, { watchlist, ask, toast }) {
+  root.hidden = !watchlist.chosen;
+  const remove = async () => {
+    if (!(await ask({ title: `Delete the watchlist ${watchlist.chosen}?`, text: "Its series stay; only the list goes.", confirm: "Delete", danger: true }))) return;
+    await watchlist.remove(watchlist.chosen).catch((problem) => toast(problem.message, { bad: true }));
+  };
+  root.replaceChildren(make("span", {}, "All pages are kept to ", make("b", { text: watchlist.chosen }), ` (${count(watchlist.names()?.size ?? 0)} series).`),
+    make("button", { type: "button", class: "button small", text: "Show all series", on: { click: () => watchlist.choose("") } }),
+    make("button", { type: "button", class: "button small quiet", text: "Delete the list", on: { click: remove } }));
+}
 
 async function saveList(context, names) {
   const answer = await context.ask({ title: "Save a watchlist", text: `${names.length} series. Chosen in the bar above, it filters every page.`, fields: [{ name: "name", label: "Name", required: true, maxlength: 100 }], confirm: "Save" });

@@ -67,9 +67,8 @@ class Trend {
   async chooseFirst() {
     const { api, watchlist, signal } = this.context;
     const kept = watchlist.names();
-    const { items } = await api.get("series", { sort: "surprise", limit: 500, hours: 24 }, { signal });
-    const names = items.map((item) => item.name).filter((name) => !kept || kept.has(name));
-    this.wanted.series = names.slice(0, kept ? 3 : 1);
+    const { items } = await api.get("series", { sort: "surprise", limit: 3, hours: 24, series: [...kept ?? []] }, { signal });
+    this.wanted.series = items.map((item) => item.name).slice(0, kept ? 3 : 1);
     this.picker.show(this.wanted.series);
   }
 

@@ -56,7 +56,7 @@ async function silence({ api, ask }, alert) {
     fields: [
       { name: "scope", label: "Which", value: "series", options: [{ value: "series", text: `All alerts of ${alert.series}` }, { value: "both", text: `Of ${alert.series} by the rule ${alert.rule}` }, { value: "rule", text: `All alerts of the rule ${alert.rule}` }] },
       { name: "duration", label: "For", value: "4h", options: DURATIONS.map(([value, text]) => ({ value, text })) },
-      { ...COMMENT, label: "Reason" },
+      { ...COMMENT, label: "Reason", required: true },
     ],
     confirm: "Silence",
   });

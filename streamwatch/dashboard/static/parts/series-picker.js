@@ -18,8 +18,7 @@ export function seriesPicker(context, names, change) {
   const suggest = throttle(async () => {
     try {
       const { items } = await context.api.get("series", { search: input.value, sort: "n", limit: SUGGESTED }, context);
-      const kept = context.watchlist.names();
-      options.replaceChildren(...items.filter((item) => !kept || kept.has(item.name)).map((item) => make("option", { value: item.name })));
+      options.replaceChildren(...items.map((item) => make("option", { value: item.name })));
     } catch { /* typing a whole name works without suggestions */ }
   }, TYPING_MS, context.signal);
   const add = () => {
