@@ -1,4 +1,6 @@
-"""Which rules hold when, for the evaluator: the file or the settings say what is wanted, the channel what holds since when."""
+"""Which rules hold when, for the evaluator: the file, what people made beside it, or the settings say what is wanted, the
+channel what holds since when.
+"""
 
 import time
 from collections.abc import Callable
@@ -6,8 +8,10 @@ from collections.abc import Callable
 from streamwatch.agents.context import Context, log
 from streamwatch.agents.decisions import DecisionLog
 from streamwatch.decisions.rules_change import change_needed
+from streamwatch.decisions.rules_here import rules_here
 from streamwatch.rules.history import RuleHistory
-from streamwatch.rules.rule_set import RuleSet, default_rules
+from streamwatch.rules.joined import joined
+from streamwatch.rules.rule_set import RuleSet
 from streamwatch.rules.watched_file import rules_file
 
 POLL_S = 2.0
@@ -21,6 +25,9 @@ class RulesKeeper:
     A bad file stops the worker only where no rules were ever in force: else those hold, and the fault is logged. All workers
     need the same file and settings, since those of the one that holds the lease count.
 
+    Rules that people made on the dashboard lie in the same channel; they come after those of the file, which are read-only
+    there, and before the default rule.
+
     Args:
         decisions: started, and kept up to date here.
         clock: seconds that only grow.
@@ -32,6 +39,7 @@ class RulesKeeper:
         self._clock = clock
         self._file = rules_file(self._settings)
         self._next_look = clock()
+        self._said: dict[str, str] = {}
 
     @property
     def history(self) -> RuleHistory:
@@ -47,11 +55,11 @@ class RulesKeeper:
         await self._decisions.catch_up()
         self._file = rules_file(self._settings)
         if not self.history.changes:
-            await self._publish(self._file.load() if self._file else default_rules(self._settings), next_bucket_ms=0)
+            await self._publish(self._joined(self._file.load() if self._file else None), next_bucket_ms=0)
         return self.history
 
     async def look(self, next_bucket_ms: int) -> None:
-        """Look at the file every `POLL_S`, and let what changed hold from `next_bucket_ms` on.
+        """Look at the file and the channel every `POLL_S`, and let what changed hold from `next_bucket_ms` on.
 
         To be called when everything was evaluated that can be: `next_bucket_ms` must be a bucket that nobody has closed.
         """
@@ -65,11 +73,24 @@ class RulesKeeper:
             await self._publish(wanted, next_bucket_ms)
 
     def _wanted(self) -> RuleSet | None:
-        """What the file says, if it was found good; without one, what the settings say."""
+        """What the file says, if it was found good, and what people made beside it; None while the file is refused."""
         if self._file is None:
-            return default_rules(self._settings)
+            return self._joined(None)
         self._file.poll()
-        return None if self._file.refusal else self._file.current
+        if self._file.refusal or self._file.current is None:
+            return None
+        return self._joined(self._file.current)
+
+    def _joined(self, of_file: RuleSet | None) -> RuleSet:
+        """All rules together; what has no place among them is said once."""
+        here, unreadable = rules_here(self._decisions.decisions.rule_edits, self._settings)
+        found = joined(of_file, here, self._settings)
+        said = unreadable | found.left_out
+        for name, why in said.items():
+            if self._said.get(name) != why:
+                log.warning("rule %s, made on the dashboard: %s", name, why)
+        self._said = said
+        return found.rules
 
     async def _publish(self, wanted: RuleSet, next_bucket_ms: int) -> None:
         change = change_needed(

@@ -50,10 +50,11 @@ def collected(faults: list[Fault]) -> Iterator[None]:
 
 
 class RulesError(ConfigError):
-    """A rules file that is refused. One line; `lines` has one for each fault."""
+    """A rules file that is refused. One line; `lines` has one for each fault, `faults` the same without the file's name."""
 
     def __init__(self, name: str, faults: Sequence[Fault]) -> None:
         ordered = sorted(faults, key=lambda fault: fault.line)
+        self.faults = tuple((fault.line, str(fault)) for fault in ordered)
         self.lines = tuple(f"{name}:{fault.line}: {fault}" for fault in ordered)
         more = f" (and {len(self.lines) - 1} more: streamwatch rules check {name})" if len(self.lines) > 1 else ""
         super().__init__(self.lines[0] + more)

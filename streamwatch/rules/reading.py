@@ -15,6 +15,8 @@ Examples:
 from importlib.resources import files
 from typing import Any, get_args
 
+import msgspec
+
 from streamwatch.config import Settings
 from streamwatch.records import Severity
 from streamwatch.rules.faults import Fault, Faults, RulesError, collected
@@ -39,6 +41,11 @@ from streamwatch.timeline import MINUTE_MS
 
 EXAMPLE = files("streamwatch.rules").joinpath("example.yml").read_text(encoding="utf-8")
 """A commented file that is right: `streamwatch rules example`."""
+
+MAX_RULE_BYTES = 16 * 1024
+"""Of a rule that is written alone: as much as its record takes. People write some hundred bytes."""
+ALONE_PER_WEEK = 1.0
+"""False alarms of a rule that is written alone and does not say: the setting's budget is the file's, or the default rule's."""
 
 MOST_RULES = 200
 MOST_SERIES = 100_000
@@ -81,6 +88,31 @@ ATTRIBUTES = {
 def read_written(text: str, name: str) -> RuleSet:
     """What `write_rules` wrote: it says everything, and so may be longer than a file. Raises `RulesError`."""
     return read_rules(text, name=name, max_bytes=MAX_BYTES)
+
+
+def read_rule(raw: bytes | str, settings: Settings | None = None, name: str = "rule") -> Rule:
+    """One rule, as it would stand in the list `rules` of a file, with or without the dash. Raises `RulesError`.
+
+    >>> rule = read_rule("name: banks\\nseries: [ticker:JPM, ticker:BAC]\\nfor: 5m\\n")
+    >>> rule.name, rule.for_ms, rule.false_alarms_per_week
+    ('banks', 300000, 1.0)
+    >>> read_rule("name: banks\\nseris: all")
+    Traceback (most recent call last):
+      ...
+    streamwatch.rules.faults.RulesError: rule:2: `seris` is no key of a rule: did you mean `series`?
+    """
+    default = default_rule(settings or Settings.model_construct())
+    try:
+        root = parse(raw, MAX_RULE_BYTES)
+        if root is None:
+            raise Fault(1, "empty: a rule begins with `name:`")
+        if isinstance(root, Sequence) and len(root.items) != 1:
+            raise Fault(root.line, f"{len(root.items)} rules: each is saved by itself")
+        items = root if isinstance(root, Sequence) else Sequence((root,), root.line)
+        (rule,) = _rules(items, msgspec.structs.replace(default, false_alarms_per_week=ALONE_PER_WEEK))
+    except Fault as error:
+        raise RulesError(name, error.faults) from error
+    return rule
 
 
 def read_rules(

@@ -17,12 +17,16 @@ def check_shadows(rules: Sequence[Rule], nodes: Sequence[Node], faults: list[Fau
     """Add a fault for each pattern of `rules`, which stand at `nodes`, that can never match."""
     for i, rule in enumerate(rules):
         for j, pattern in enumerate(rule.series):
-            if owner := _owner(rule, pattern, rules[:i]):
+            if owner := owner_of(rule, pattern, rules[:i]):
                 faults.append(Fault(_line(nodes[i], j), f"`{pattern}` can never match: {owner}"))
 
 
-def _owner(rule: Rule, pattern: str, earlier: Sequence[Rule]) -> str:
-    """Who takes all that the pattern names, or nothing."""
+def owner_of(rule: Rule, pattern: str, earlier: Sequence[Rule]) -> str:
+    """Who takes all that a pattern of the rule names, in words; empty where it can match.
+
+    >>> owner_of(Rule("late", series=("ticker:AAPL",)), "ticker:AAPL", [Rule("tickers", series=("ticker:*",))])
+    '`tickers` before it owns it all (first match wins)'
+    """
     if any(covers(wide, pattern) for wide in rule.except_series):
         return "the rule's own `except` covers it"
     kinds = [kind for kind in rule.kinds if kind != "drift" or may_drift(pattern)]
