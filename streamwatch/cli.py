@@ -13,6 +13,7 @@ COMMANDS: dict[str, str] = {
     "dashboard": "streamwatch.commands.dashboard:dashboard",
     "channels": "streamwatch.commands.channels:channels",
     "replay": "streamwatch.commands.replay:replay",
+    "index": "streamwatch.commands.index:index",
     "alerts": "streamwatch.commands.alerts:alerts",
     "silences": "streamwatch.commands.silences:silences",
     "rules": "streamwatch.commands.rules:rules",

@@ -90,11 +90,12 @@ class Ledger:
         return str(found[0]) if found else ""
 
     def move(
-        self, partition: int, before: PartitionState, after: PartitionState, write: Callable[[], None]
+        self, partition: int, before: PartitionState, after: PartitionState, last: str, write: Callable[[], None]
     ) -> PartitionState:
         """In one transaction: check that the partition stands at `before`, `write`, and set it to `after`.
 
-        Raises `StaleState`; then nothing is written.
+        `last` is what the record before `after.applied` is known by, empty where nobody says. Raises
+        `StaleState`; then nothing is written.
         """
         moved = msgspec.structs.replace(after, epoch=after.epoch or _new_epoch())
         with transaction(self._db):
@@ -103,15 +104,11 @@ class Ledger:
                 raise StaleState(f"partition {partition} of the document store is not at {before.applied} any more")
             write()
             self._db.execute(
-                "INSERT INTO partitions VALUES (?, ?, ?, ?, '') ON CONFLICT (number) DO UPDATE "
-                "SET applied = excluded.applied, epoch = excluded.epoch, sources = excluded.sources",
-                (partition, moved.applied, moved.epoch, _encode(moved.sources)),
+                "INSERT INTO partitions VALUES (?, ?, ?, ?, ?) ON CONFLICT (number) DO UPDATE SET "
+                "applied = excluded.applied, epoch = excluded.epoch, sources = excluded.sources, last = excluded.last",
+                (partition, moved.applied, moved.epoch, _encode(moved.sources), last),
             )
         return moved
-
-    def note_last(self, partition: int, last: str) -> None:
-        """Remember what the record before `applied` is known by."""
-        self._db.execute("UPDATE partitions SET last = ? WHERE number = ?", (last, partition))
 
     def newest_arrival_ms(self) -> int | None:
         """The newest arrival over all partitions."""
@@ -157,11 +154,15 @@ class Ledger:
             self._db.executemany("INSERT OR IGNORE INTO forgotten VALUES (?, ?)", ((kind, one) for one in hashes))
         self._forgotten = (-1, frozenset())  # `data_version` tells of other connections only
 
+    def noted(self) -> list[tuple[str, str]]:
+        """All that is noted: kind and hash."""
+        return list(self._db.execute("SELECT kind, hash FROM forgotten"))
+
     def forgotten(self) -> Callable[[Classified], bool]:
         """Whether a document was forgotten, by all that is noted now."""
         version = self._db.execute("PRAGMA data_version").fetchone()[0]
         if version != self._forgotten[0]:
-            self._forgotten = version, frozenset(self._db.execute("SELECT kind, hash FROM forgotten"))
+            self._forgotten = version, frozenset(self.noted())
         noted = self._forgotten[1]
         if not noted:
             return lambda record: False

@@ -9,6 +9,7 @@ SQLite can commit several files at once only without a write-ahead log, and then
 other. A crash between the two leaves documents before their offsets: the batch comes again, and what is there stays.
 """
 
+import logging
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
@@ -21,9 +22,12 @@ from streamwatch.documents.sqlite.days import LEDGER, days_in, file_name, files_
 from streamwatch.documents.sqlite.ledger import Ledger
 from streamwatch.documents.sqlite.lock import WriterLock
 from streamwatch.documents.sqlite.opening import answering
+from streamwatch.errors import ConfigError, StoreUnavailable
 from streamwatch.records import Classified
 from streamwatch.timeline import DAY_MS
 from streamwatch.trends.counting import COUNTED_OUTCOMES, Admitted, Delta, PartitionState, id_generation
+
+log = logging.getLogger(__name__)
 
 MOST_OPEN = 16
 """Day files that are kept open: a stream writes to a few days at a time, an archive to one after the other."""
@@ -151,6 +155,8 @@ class SqlitePartition:
         self._writer = writer
         self._ledger = writer.ledger
         self._gap = False
+        self.upto = ""
+        """What the last record of the next batch is known by, to tell a channel that was made anew."""
 
     async def load(self) -> PartitionState:
         """The state as it is now. Raises `StoreUnavailable`."""
@@ -176,7 +182,9 @@ class SqlitePartition:
         with answering(self._writer.folder):
             done = self._writer.store(self.partition, delta.counted)
             write = partial(self._write, before, delta, horizon_ms, done)
-            return self._ledger.move(self.partition, before, delta.after, write)
+            moved = self._ledger.move(self.partition, before, delta.after, self.upto, write)
+        self.upto = ""
+        return moved
 
     def _write(self, before: PartitionState, delta: Delta, horizon_ms: int, done: Counter[str]) -> None:
         self._ledger.remember_ids(self.partition, delta.ids)
@@ -194,21 +202,38 @@ class SqlitePartition:
         self._gap = True
         self._ledger.add({"missed_records": n_records})
 
-    def note_last(self, last: str) -> None:
-        """Remember what the record before `position` is known by, to tell a channel that was made anew."""
-        self._ledger.note_last(self.partition, last)
-
     def last(self) -> str:
-        """What was remembered; empty before the first."""
+        """What the record before `position` was known by; empty where nobody said."""
         return self._ledger.last(self.partition)
 
 
 def remove_store(folder: Path) -> None:
-    """Delete a store, all but the lock of its writer. Raises `FatalError` while somebody writes it."""
+    """Delete a store but the list of what was forgotten. Raises `FatalError` while somebody writes it.
+
+    Without the list, documents that `classified` still holds would be stored again.
+    """
     lock = WriterLock(folder)
     try:
+        noted = _noted(folder)
         for path in [*days_in(folder).values(), folder / LEDGER]:
             for one in files_of(path):
                 one.unlink(missing_ok=True)
+        ledger = Ledger(folder)
+        for kind, one in noted:
+            ledger.forget(kind, [one])
+        ledger.close()
     finally:
         lock.release()
+
+
+def _noted(folder: Path) -> list[tuple[str, str]]:
+    """What was forgotten, where the ledger can still be read."""
+    try:
+        with answering(folder):
+            ledger = Ledger(folder)
+            noted = ledger.noted()
+            ledger.close()
+    except (StoreUnavailable, ConfigError) as error:
+        log.warning("%s; what was forgotten is not known any more: forget it again", error)
+        return []
+    return noted
