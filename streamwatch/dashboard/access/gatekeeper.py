@@ -51,7 +51,7 @@ class Gatekeeper:
         self._rate = Limit(settings.dashboard_requests_per_minute)
         self._hosts = allowed_hosts(settings)
         self._open_here = settings.dashboard_login == "auto" and is_loopback(settings.dashboard_host)
-        self._table: RouteTable | None = None
+        self.table: RouteTable | None = None
 
     # -- what the application calls
 
@@ -67,7 +67,7 @@ class Gatekeeper:
 
     def check_routes(self, app: FastAPI) -> None:
         """Read what each route needs. Raises `ConfigError` where one says nothing: it is not served."""
-        self._table = RouteTable(app)
+        self.table = RouteTable(app)
 
     # -- what the guard calls
 
@@ -78,8 +78,8 @@ class Gatekeeper:
     async def admit(self, asked: Asked) -> None:
         """Find out who asks, in `asked`. Raises `Problem` where the request goes no further, `RetryError`."""
         self._check_place(asked)
-        if self._table is not None:
-            asked.route = self._table.find(asked.method, asked.path)
+        if self.table is not None:
+            asked.route = self.table.find(asked.method, asked.path)
         asked.person = await self._person(asked)
         self._check_rate(asked)
         if asked.route is None or asked.route.needs is not None:

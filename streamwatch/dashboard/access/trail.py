@@ -25,8 +25,8 @@ log = logging.getLogger(__name__)
 
 CHANNEL = "audit"
 REFUSALS_PER_MINUTE = 60
-"""Refused writes of one person or address that are told; the rest only stands in the log, or a page that tries all day would
-fill a channel that is kept for ever."""
+"""Refused writes of one person or address that are told; of the rest the log has the number, or a page that tries all day
+would fill a channel that is kept for ever."""
 NOBODY = "nobody"
 SUBJECT_CHARS = 512
 ACTION_CHARS = 256
@@ -60,6 +60,7 @@ class Trail:
     def __init__(self, channels: Any) -> None:
         self._channels = channels
         self._refusals = Limit(REFUSALS_PER_MINUTE)
+        self.n_untold = 0
 
     async def ask(self, record: Audit) -> None:
         """Tell what is about to be done. Raises `BrokerUnavailable`: then it must not be done."""
@@ -75,7 +76,9 @@ class Trail:
     async def refuse(self, record: Audit, now_ms: int) -> None:
         """Tell of a write or a log-in that was refused, as long as there are not too many."""
         if self._refusals.take(record.credential or record.address or record.who, now_ms):
-            log.warning("refused, and not in the audit trail, since there are many: %s", encode(record).decode())
+            self.n_untold += 1
+            if self.n_untold.bit_count() == 1:  # 1, 2, 4, …: whoever tries all day does not fill the log, either
+                log.warning("%d refused and not in the audit trail, now %s", self.n_untold, encode(record).decode())
             return
         await self.answer(record)
 
