@@ -9,7 +9,7 @@ usual, as the share test sees the series. It is for sorting, and no test: nothin
 
 Examples:
     >>> round(surprise([50, 50], 40, [0.2, 0.2], rho=0.01, inflation=1.0, level_error=0.05), 1)
-    4.8
+    4.9
     >>> round(surprise([50, 50], 20, [0.2, 0.2], rho=0.01, inflation=1.0, level_error=0.05), 1)
     0.0
     >>> surprise([0, 0], 0, [0.2, 0.2], 0.01, 1.0, 0.05)

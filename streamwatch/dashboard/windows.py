@@ -14,7 +14,7 @@ from redis import Redis
 from streamwatch.config import Settings
 from streamwatch.redis_errors import answering
 from streamwatch.timeline import DAY_MS, bucket_start
-from streamwatch.trends.day_points import DayReader, answers
+from streamwatch.trends.stretches import StretchReader, answers
 from streamwatch.trends.levels import DAY, HOUR, LEVELS, Level, retentions_ms
 from streamwatch.trends.points import UNKNOWN, Points, Whole
 from streamwatch.trends.reading import TrendReader, Window
@@ -80,7 +80,7 @@ class Windows:
     def table(self, names: Sequence[str], from_ms: int, to_ms: int) -> Whole:
         """(series, hour, seven numbers) of the hours in [from, to), which are whole hours."""
         first, last = from_ms // DAY_MS, (to_ms - 1) // DAY_MS
-        cells = DayReader(self._redis, self._points.partitions()).cells(names, HOUR, range(first, last + 1))
+        cells = StretchReader(self._redis, self._points.partitions()).cells(names, HOUR, range(first, last + 1))
         start = (from_ms - first * DAY_MS) // HOUR.width_ms
         hours: Whole = cells.reshape(len(names), -1, cells.shape[-1])
         return hours[:, start : start + (to_ms - from_ms) // HOUR.width_ms]

@@ -1,9 +1,11 @@
-"""Points that need not be read twice: whole days are kept in the process until something in them changes.
+"""Points that need not be read twice: days are kept in the process until something in them changes.
 
 A day of a series changes exactly when its number of documents does, since every counted document adds one to the day's own
 window in the same script call; and an epoch that is another one says that the store was begun anew. So one number of each
 partition, series and day tells whether a kept day still holds, also when a document comes weeks late. It is read before
 the day itself: a day that grows meanwhile is kept under the older number, and read again the next time.
+
+Of a day that changed, the windows of hours tell in the same way which quarters did; mostly it is the running one.
 
 What is kept is bounded by bytes; the days that nobody asked for longest go first.
 """
@@ -14,15 +16,16 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 from redis import Redis
 
-from streamwatch.timeline import DAY_MS, bucket_start
+from streamwatch.timeline import DAY_MS, HOUR_MS, bucket_start
 from streamwatch.trends.cells import UNREAD, unpacked
-from streamwatch.trends.day_points import DayReader, answers
 from streamwatch.trends.keys import Keys
-from streamwatch.trends.levels import DAY, coarsest_dividing
+from streamwatch.trends.levels import DAY, HOUR, REGISTERED, coarsest_dividing
 from streamwatch.trends.points import NOTHING, Points, joined
 from streamwatch.trends.reading import partitions_there
+from streamwatch.trends.stretches import StretchReader, answers
 
 KEPT_BYTES = 256 * 1024 * 1024
 """For a hundred series with 30 days of half hours and 90 of six hours it takes some 25 MB."""
@@ -30,18 +33,26 @@ PARTITIONS_FOR_S = 2.0
 """How long the list of partitions holds: some begin in the first seconds of a deployment, later ones by hand."""
 DAYS_AT_ONCE = 31
 """Days that are read in one go, so that an answer of Redis stays in the megabytes."""
+QUARTERS = 4
+QUARTER_MS = DAY_MS // QUARTERS
+"""As long as a block of minutes: less could not be read alone."""
 
-
-class Mark(NamedTuple):
-    """What a kept day was true for: the store's epochs, and the documents of the day."""
-
-    epochs: tuple[bytes, ...]
-    n_documents: int
+Epochs = tuple[bytes, ...]
 
 
 class _Kept(NamedTuple):
-    mark: Mark
-    points: Points
+    """A day: what the store's epochs were, how many documents each of its parts held, and the points of each part.
+
+    The parts are quarters, or the one day where the step's level keeps days together.
+    """
+
+    epochs: Epochs
+    documents: tuple[int, ...]
+    parts: tuple[Points, ...]
+
+    @property
+    def n_bytes(self) -> int:
+        return sum(part.n_bytes for part in self.parts)
 
 
 class PointReader:
@@ -80,18 +91,50 @@ class PointReader:
 
         Raises `StoreUnavailable`.
         """
-        days = self._days_between(step_ms, bucket_start(from_ms, step_ms) // DAY_MS, (to_ms - 1) // DAY_MS)
-        marks = self._marks(series, days)
-        found = {day: self._remembered(series, step_ms, day, marks[day]) for day in days}
-        missing = [day for day in days if found[day] is None]
-        reader = DayReader(self._redis, self.partitions())
-        for start in range(0, len(missing), DAYS_AT_ONCE):
-            some = missing[start : start + DAYS_AT_ONCE]
-            for day, points in zip(some, reader.days(series, step_ms, some), strict=True):
-                found[day] = points
-                self._remember((series, step_ms, day), _Kept(marks[day], points))
-        everything = joined([found[day] or NOTHING for day in days])
-        return everything.between(bucket_start(from_ms, step_ms), to_ms)
+        from_ms = bucket_start(from_ms, step_ms)
+        days = self._days_between(step_ms, from_ms // DAY_MS, (to_ms - 1) // DAY_MS)
+        epochs, documents = self._documents(series, days)
+        kept = {day: self._kept((series, step_ms, day), epochs) for day in days}
+        stale = [day for day in days if documents[day] and sum(_documents_of(kept[day])) != documents[day]]
+        for start in range(0, len(stale), DAYS_AT_ONCE):
+            for day, one in self._read_days(series, step_ms, stale[start : start + DAYS_AT_ONCE], kept, epochs).items():
+                kept[day] = one
+                self._keep((series, step_ms, day), one)
+        parts = [part for day in days if documents[day] and (one := kept[day]) is not None for part in one.parts]
+        return joined(parts).between(from_ms, to_ms)
+
+    def _read_days(
+        self, series: str, step_ms: int, days: Sequence[int], kept: dict[int, _Kept | None], epochs: Epochs
+    ) -> dict[int, _Kept]:
+        """What changed of some days."""
+        n_parts = _parts_of(step_ms)
+        documents = self._documents_by_part(series, days, n_parts)
+        changed = [
+            (i, part)
+            for i, day in enumerate(days)
+            for part, n in enumerate(documents[i])
+            if n and (kept[day] is None or _documents_of(kept[day])[part] != n)
+        ]
+        reader = StretchReader(self._redis, self.partitions(), DAY_MS // n_parts)
+        numbers = [days[i] * n_parts + part for i, part in changed]
+        new = dict(zip(changed, reader.points(series, step_ms, numbers), strict=True)) if changed else {}
+        return {
+            day: _Kept(
+                epochs, documents[i],
+                tuple(
+                    new[i, part] if (i, part) in new else one.parts[part] if n and (one := kept[day]) else NOTHING
+                    for part, n in enumerate(documents[i])
+                ),
+            )
+            for i, day in enumerate(days)
+        }  # fmt: skip
+
+    def _documents_by_part(self, series: str, days: Sequence[int], n_parts: int) -> list[tuple[int, ...]]:
+        """The documents of each part of each day, from the windows of hours."""
+        cells = StretchReader(self._redis, self.partitions()).cells([series], HOUR, days)[0]
+        hours = cells[:, :, 0] + cells[:, :, UNREAD]
+        parts = hours.reshape(len(days), n_parts, DAY_MS // HOUR_MS // n_parts).sum(axis=2)
+        return [tuple(row) for row in np.asarray(parts).tolist()]
 
     def _days_between(self, step_ms: int, first: int, last: int) -> list[int]:
         """Days in [first, last] that the level of the step has somewhere."""
@@ -102,37 +145,44 @@ class PointReader:
         ]
         return sorted({int(day) for days in answers(self._redis, calls) for day in days})
 
-    def _marks(self, series: str, days: Sequence[int]) -> dict[int, Mark]:
-        """By day, what a kept one must have been true for."""
+    def _documents(self, series: str, days: Sequence[int]) -> tuple[Epochs, dict[int, int]]:
+        """The store's epochs, and the documents of each day."""
         partitions = self.partitions()
         calls: list[Any] = [lambda pipe, keys=keys: pipe.hget(keys.state, "epoch") for keys in partitions]
         names = [keys.window(DAY, day, series) for day in days for keys in partitions]
         calls += [lambda pipe, name=name: pipe.hget(name, "0") for name in names]
         got = list(answers(self._redis, calls))
-        epochs, cells = tuple(epoch or b"" for epoch in got[: len(partitions)]), got[len(partitions) :]
         n = len(partitions)
-        return {day: Mark(epochs, _documents(cells[i * n : (i + 1) * n])) for i, day in enumerate(days)}
+        epochs, cells = tuple(epoch or b"" for epoch in got[:n]), got[n:]
+        return epochs, {day: _documents_in(cells[i * n : (i + 1) * n]) for i, day in enumerate(days)}
 
-    def _remembered(self, series: str, step_ms: int, day: int, mark: Mark) -> Points | None:
-        if not mark.n_documents:
-            return NOTHING
+    def _kept(self, key: tuple[str, int, int], epochs: Epochs) -> _Kept | None:
         with self._lock:
-            kept = self._days.get((series, step_ms, day))
-            if kept is None or kept.mark != mark:
+            kept = self._days.get(key)
+            if kept is None or kept.epochs != epochs:
                 return None
-            self._days.move_to_end((series, step_ms, day))
-            return kept.points
+            self._days.move_to_end(key)
+            return kept
 
-    def _remember(self, key: tuple[str, int, int], kept: _Kept) -> None:
+    def _keep(self, key: tuple[str, int, int], kept: _Kept) -> None:
         with self._lock:
             before = self._days.pop(key, None)
-            self._n_bytes += kept.points.n_bytes - (before.points.n_bytes if before else 0)
+            self._n_bytes += kept.n_bytes - (before.n_bytes if before else 0)
             self._days[key] = kept
             while self._n_bytes > self._room:
                 _, gone = self._days.popitem(last=False)
-                self._n_bytes -= gone.points.n_bytes
+                self._n_bytes -= gone.n_bytes
 
 
-def _documents(cells: Sequence[bytes | None]) -> int:
+def _parts_of(step_ms: int) -> int:
+    """Into how many parts a day is cut that can be read alone."""
+    return 1 if coarsest_dividing(step_ms) in REGISTERED or QUARTER_MS % step_ms else QUARTERS
+
+
+def _documents_of(kept: _Kept | None) -> tuple[int, ...]:
+    return kept.documents if kept is not None else ()
+
+
+def _documents_in(cells: Sequence[bytes | None]) -> int:
     """Of a day over the partitions, unread ones too."""
     return sum(cell[0] + cell[UNREAD] for cell in map(unpacked, filter(None, cells)))

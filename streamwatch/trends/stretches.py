@@ -1,10 +1,10 @@
-"""Whole days of one series out of Redis, as points of a step that divides a day: thousands of hashes at once.
+"""Stretches of time (whole days, or quarters of one) out of Redis as points: thousands of hashes at once.
 
 `trends.reading` goes window by window, which is right for any width and slow for a page. Here all fields of a level are
 decoded in one call and added up as arrays; what comes out is the same, and a test compares the two.
 
     cells of the step's level ─┐
-    cells of the next finer one ─ least and greatest share ─ Points of each day
+    cells of the next finer one ─ least and greatest share ─ Points of each stretch
     sketches (minutes) or HyperLogLogs (hours, days) ─┘
 """
 
@@ -43,50 +43,57 @@ def finer_of(step_ms: int) -> Level:
     return LEVELS[max(LEVELS.index(level) - (step_ms == level.width_ms), 0)]
 
 
-class DayReader:
-    """Reads whole days.
+class StretchReader:
+    """Reads stretches of one length, which are numbered since 1970.
 
     Args:
         redis: a client that returns bytes.
         partitions: all that hold windows.
+        stretch_ms: a day, or a part of one that the blocks of the levels that are read divide.
     """
 
-    def __init__(self, redis: Any, partitions: Sequence[Keys]) -> None:
-        self._redis, self._partitions = redis, partitions
+    def __init__(self, redis: Any, partitions: Sequence[Keys], stretch_ms: int = DAY_MS) -> None:
+        self._redis, self._partitions, self._ms = redis, partitions, stretch_ms
 
-    def days(self, series: str, step_ms: int, days: Sequence[int]) -> list[Points]:
-        """The points of each of `days` (since 1970). `step_ms` divides a day and is a multiple of 10 s."""
+    def points(self, series: str, step_ms: int, numbers: Sequence[int]) -> list[Points]:
+        """The points of each stretch. `step_ms` divides a stretch and is a multiple of 10 s."""
         level, finer = coarsest_dividing(step_ms), finer_of(step_ms)
-        cells = self.cells([series], level, days)[0]
-        fine = cells if finer is level else self.cells([series], finer, days)[0]
-        counts = cells.reshape(len(days), DAY_MS // step_ms, -1, len(EMPTY)).sum(axis=2)
-        low, high = _share_range(fine, DAY_MS // step_ms)
+        cells = self.cells([series], level, numbers)[0]
+        fine = cells if finer is level else self.cells([series], finer, numbers)[0]
+        counts = cells.reshape(len(numbers), self._ms // step_ms, -1, len(EMPTY)).sum(axis=2)
+        low, high = _share_range(fine, self._ms // step_ms)
         there = (counts[:, :, 0] > 0) | (counts[:, :, UNREAD] > 0)
-        authors, texts = self._distinct(series, level, step_ms, days, cells, there)
-        starts = np.array(days, np.int64)[:, None] * DAY_MS + np.arange(0, DAY_MS, step_ms)
+        authors, texts = self._distinct(series, level, step_ms, numbers, cells, there)
+        starts = np.array(numbers, np.int64)[:, None] * self._ms + np.arange(0, self._ms, step_ms)
         return [
             Points(*(column[i][there[i]] for column in (starts, counts, low, high, authors, texts)))
-            for i in range(len(days))
+            for i in range(len(numbers))
         ]
 
-    def cells(self, names: Sequence[str], level: Level, days: Sequence[int]) -> Whole:
-        """(series, day, bucket of the day, seven numbers), summed over the partitions."""
-        n_buckets = DAY_MS // level.width_ms
-        total = np.zeros((len(names) * len(days) * n_buckets, len(EMPTY)), np.int64)
-        places, fields = self._hashes(names, days, level, _window)
+    def cells(self, names: Sequence[str], level: Level, numbers: Sequence[int]) -> Whole:
+        """(series, stretch, bucket of the stretch, seven numbers), summed over the partitions."""
+        n_buckets = self._ms // level.width_ms
+        total = np.zeros((len(names) * len(numbers) * n_buckets, len(EMPTY)), np.int64)
+        places, fields = self._hashes(names, numbers, level, _window)
         if len(places):
             np.add.at(total, places, _unpacked(fields))
-        return total.reshape(len(names), len(days), n_buckets, len(EMPTY))
+        return total.reshape(len(names), len(numbers), n_buckets, len(EMPTY))
 
-    def _hashes(self, names: Sequence[str], days: Sequence[int], level: Level, key: Key) -> tuple[Whole, list[bytes]]:
-        """All fields of the level's blocks: the place of each among the buckets of all series and days, and its bytes."""
-        a_block, a_day = level.block_ms // level.width_ms, DAY_MS // level.width_ms
+    def _blocks(self, level: Level, number: int) -> range:
+        each = self._ms // level.block_ms
+        return range(number * each, (number + 1) * each)
+
+    def _hashes(
+        self, names: Sequence[str], numbers: Sequence[int], level: Level, key: Key
+    ) -> tuple[Whole, list[bytes]]:
+        """All fields of the level's blocks: the place of each among the buckets of all series and stretches, and its bytes."""
+        a_block, a_stretch = level.block_ms // level.width_ms, self._ms // level.width_ms
         firsts: list[int] = []
         calls: list[Callable[[Any], Any]] = []
-        for i, (name, day) in enumerate(product(names, days)):
-            for j, block in enumerate(level.blocks_of(day)):
+        for i, (name, number) in enumerate(product(names, numbers)):
+            for j, block in enumerate(self._blocks(level, number)):
                 for keys in self._partitions:
-                    firsts.append(i * a_day + j * a_block)
+                    firsts.append(i * a_stretch + j * a_block)
                     calls.append(partial(_hgetall, key(keys, level, block, name)))
         places: list[int] = []
         values: list[bytes] = []
@@ -97,25 +104,25 @@ class DayReader:
         return np.array(places, np.int64), values
 
     def _distinct(
-        self, series: str, level: Level, step_ms: int, days: Sequence[int], cells: Whole, there: Any
+        self, series: str, level: Level, step_ms: int, numbers: Sequence[int], cells: Whole, there: Any
     ) -> tuple[Whole, Whole]:  # fmt: skip
-        """(authors, texts) of each step of each day."""
+        """(authors, texts) of each step of each stretch."""
         unknown = np.full(there.shape, UNKNOWN, np.int64)
         if level in REGISTERED:
-            return self._registered(series, level, days, cells, there)
-        return self._sketched(series, step_ms, days) if level is MINUTE else (unknown, unknown)
+            return self._registered(series, level, numbers, cells, there)
+        return self._sketched(series, step_ms, numbers) if level is MINUTE else (unknown, unknown)
 
-    def _sketched(self, series: str, step_ms: int, days: Sequence[int]) -> tuple[Whole, Whole]:
-        minutes, fields = self._hashes([series], days, MINUTE, _sketches)
-        n_steps = len(days) * (DAY_MS // step_ms)
+    def _sketched(self, series: str, step_ms: int, numbers: Sequence[int]) -> tuple[Whole, Whole]:
+        minutes, fields = self._hashes([series], numbers, MINUTE, _sketches)
+        n_steps = len(numbers) * (self._ms // step_ms)
         steps = minutes // (step_ms // MINUTE.width_ms)
         lists = _decode(_array_header(2 * len(fields)) + b"".join(fields))
         texts = _union_sizes(steps, lists[0::2], n_steps)
         authors = _union_sizes(steps, lists[1::2], n_steps)
-        return authors.reshape(len(days), -1), texts.reshape(len(days), -1)
+        return authors.reshape(len(numbers), -1), texts.reshape(len(numbers), -1)
 
     def _registered(
-        self, series: str, level: Level, days: Sequence[int], cells: Whole, there: Any
+        self, series: str, level: Level, numbers: Sequence[int], cells: Whole, there: Any
     ) -> tuple[Whole, Whole]:  # fmt: skip
         """Redis merges the registers of a step's buckets over all partitions, of each step that holds documents."""
         filled = (cells[:, :, 0] > 0).reshape(*there.shape, -1)
@@ -124,7 +131,7 @@ class DayReader:
             (kind, i, step, buckets)
             for i, step in zip(*np.nonzero(filled.any(axis=2)), strict=True)
             for buckets in [
-                (step * filled.shape[2] + np.flatnonzero(filled[i, step])) * level.width_ms + days[i] * DAY_MS
+                (step * filled.shape[2] + np.flatnonzero(filled[i, step])) * level.width_ms + numbers[i] * self._ms
             ]
             for kind in (0, 1)
         ]
