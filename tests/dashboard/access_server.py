@@ -13,6 +13,7 @@ import time
 from typing import Any
 
 import httpx
+import msgspec
 import uvicorn
 from fastapi import FastAPI
 
@@ -39,9 +40,15 @@ class Served:
         self._socket = bound("127.0.0.1", 0)
         self.port: int = self._socket.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
-        self._server = uvicorn.Server(
-            uvicorn.Config(self.app, log_level="warning", access_log=False, lifespan="on", timeout_graceful_shutdown=1)
+        config = uvicorn.Config(  # as `serving.serve` has it
+            self.app,
+            log_level="warning",
+            access_log=False,
+            lifespan="on",
+            proxy_headers=False,
+            timeout_graceful_shutdown=1,
         )
+        self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]}, daemon=True)
 
     def now_ms(self) -> int:
@@ -79,8 +86,6 @@ class Served:
 
     def tell(self, record: ApiKey, **changes: Any) -> None:
         """Write a key's record."""
-        import msgspec
-
         self.desk.channels.publish_soon("decisions", msgspec.structs.replace(record, **changes))
 
     def log_in(self, key: str) -> httpx.Client:

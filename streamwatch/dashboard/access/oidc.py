@@ -94,7 +94,7 @@ class Provider:
                 raise _not_believed("it sent no ID token: is `openid` among STREAMWATCH_OIDC_SCOPES?")
             told = dict(claims)
             if claim(told, self._role_claim) is None and metadata.get("userinfo_endpoint"):
-                told = await self._with_userinfo(told, token)
+                told = await _with_userinfo(told, metadata["userinfo_endpoint"], token["access_token"])
         return self._known(told)
 
     async def _metadata(self) -> dict[str, Any]:
@@ -113,11 +113,6 @@ class Provider:
             "aud": {"essential": True, "values": [self._client_id]},
         }
 
-    async def _with_userinfo(self, claims: dict[str, Any], token: Any) -> dict[str, Any]:
-        """The claims with those that the provider tells only when it is asked; of the same person, or none."""
-        more = dict(await self._app.userinfo(token=token))
-        return more | claims if more.get("sub") == claims.get("sub") else claims
-
     def _known(self, claims: dict[str, Any]) -> Known:
         name = clean_name(str(claim(claims, self._name_claim) or claims["sub"]), str(claims["sub"])[:64])
         role = role_of(claims, self._role_claim, self._roles)
@@ -129,10 +124,24 @@ class Provider:
         return Known(name, role)
 
 
+async def _with_userinfo(claims: dict[str, Any], url: str, access_token: str) -> dict[str, Any]:
+    """The claims with those that the provider tells only when it is asked; of the same person, or none.
+
+    Asked plainly: authlib takes an access token of a minute, which many providers give, for one that has expired.
+    """
+    async with httpx.AsyncClient(timeout=PROVIDER_S) as client:
+        answer = await client.get(url, headers={"Authorization": f"Bearer {access_token}"})
+        answer.raise_for_status()
+        more = dict(answer.json())
+    return more | claims if more.get("sub") == claims.get("sub") else claims
+
+
 def _authlib_app() -> Any:
     """Authlib's client, imported where a provider is named. It warns of its next major version, which is no news to users."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+        from authlib.deprecate import AuthlibDeprecationWarning
+
+        warnings.simplefilter("ignore", AuthlibDeprecationWarning)
         from authlib.integrations.starlette_client import StarletteOAuth2App
     return StarletteOAuth2App
 
