@@ -20,15 +20,16 @@ export function palette() {
 function timeAxis(colour, shown) {
   return {
     stroke: colour["ink-soft"], font: FONT, size: shown ? 40 : 8, grid: { stroke: colour.grid, width: 1 }, ticks: { show: false },
-    values: (chart, splits, axis, space, step) => (shown ? splits.map((ms, i) => tick(ms, splits[i - 1], step)) : splits.map(() => "")),
+    values: (chart, splits, axis, space, step) => (shown ? splits.map((ms, i) => tick(ms, splits[i - 1], splits[i + 1], step)) : splits.map(() => "")),
   };
 }
 
-/** The hour, and the day below where it begins. */
-function tick(ms, before, step) {
+/** The hour, and below it the day where one begins; at the left edge only where there is room for it. */
+function tick(ms, before, after, step) {
   if (step >= DAY_MS) return time.day(ms);
   const clock = step < 60000 ? time.seconds(ms) : time.clock(ms);
-  return before === undefined || time.day(ms) !== time.day(before) ? `${clock}\n${time.day(ms)}` : clock;
+  const begins = before === undefined ? after === undefined || time.day(ms) === time.day(after) : time.day(ms) !== time.day(before);
+  return begins ? `${clock}\n${time.day(ms)}` : clock;
 }
 
 function common(colour, width, height, { sync, onSelect, marks, shownAxis, named = true }) {
@@ -60,7 +61,7 @@ export function shareLines(grid, compared, colour) {
     const low = add(first.low, { stroke: "transparent", width: 0 });
     bands.push({ series: [high, low], fill: colour.grid });
   }
-  if (compared) add(compared.series[0]?.share.slice(0, grid.length) ?? [], { stroke: colour["ink-faint"], width: 1.25, dash: [6, 4], label: "earlier" });
+  if (compared) add((compared.series[0]?.pooled ?? compared.series[0]?.share ?? []).slice(0, grid.length), { stroke: colour["ink-faint"], width: 1.25, dash: [6, 4], label: "earlier" });
   grid.series.forEach((one, i) => {
     const line = grid.series.length === 1 ? colour.negative : colour[SERIES_COLOURS[i % 5]];
     const bold = { stroke: line, width: 2, dash: DASHES[i % 5], spanGaps: false };
