@@ -1,6 +1,7 @@
 """`streamwatch models`: the registry, and which of its models serves."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from streamwatch.commands.models_gate import gate
 from streamwatch.commands.models_gc import gc
 from streamwatch.commands.models_remote import pull, push
 from streamwatch.commands.models_shadow import shadow
-from streamwatch.commands.promotion_log import read_shift, tell
+from streamwatch.commands.promotion_log import tell
 from streamwatch.commands.registry_options import (
     AS_JSON,
     MODEL,
@@ -28,13 +29,15 @@ from streamwatch.commands.registry_options import (
 from streamwatch.commands.train import metrics_table
 from streamwatch.config import Settings
 from streamwatch.errors import ConfigError, ModelError, RetryError
+from streamwatch.gating.promoting import let_serve
 from streamwatch.inference.opening import SHIPPED, locate_in, open_located
 from streamwatch.models import registry as room
-from streamwatch.models.gated import GATES, verdict
+from streamwatch.models.gated import verdict
 from streamwatch.models.lineage import parent
 from streamwatch.models.manifest import Manifest, read_manifest
 from streamwatch.models.pointer import Pointer
 from streamwatch.models.registry import SHIPPED_NAME, Entry
+from streamwatch.records import Promotion
 
 
 @click.group()
@@ -174,17 +177,11 @@ def promote(model: str, registry: Path | None, no_open: bool, force: str, as_jso
     name = resolved(folder, model)
     if not no_open:
         _open(settings, folder, name)
-    if name != SHIPPED_NAME:
-        room.may_be_promoted(folder, name, serving(folder), force)
-        _tell_detectors(settings, folder, name)
-    _tell(room.promote(folder, name, now(), force=force), as_json)
+    _tell(let_serve(folder, name, now(), partial(_tell_detectors, settings), force=force), as_json)
 
 
-def _tell_detectors(settings: Settings, folder: Path, name: str) -> None:
-    """Publish what the gate measured of the promotion's shift, if it did."""
-    told = read_shift(folder / GATES / name)
-    if told is None:
-        return
+def _tell_detectors(settings: Settings, told: Promotion) -> None:
+    """Publish what the gate measured of the promotion's shift."""
     try:
         tell(settings, told)
     except (RetryError, ConfigError) as error:

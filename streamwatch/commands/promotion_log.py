@@ -1,49 +1,16 @@
 """Telling the detectors of a promotion, before the pointer moves."""
 
 import time
-from pathlib import Path
 
 import msgspec
 
-from streamwatch.codec import decode, encode
 from streamwatch.commands.decision_log import publish, read_decisions, user
 from streamwatch.config import Settings
-from streamwatch.errors import ConfigError, RejectError
-from streamwatch.models.pointer import write_whole
+from streamwatch.gating.shift_file import SHIFT_FILE, read_shift, write_shift
 from streamwatch.records import Promotion
 from streamwatch.timeline import from_ms
 
-SHIFT_FILE = "shift.json"
-"""What the gate measured, as the record that is published when the candidate is promoted. It is evidence about a model and no
-part of it, so it lies beside its gate report and never in its folder: there it would change the model's id."""
-
-
-def write_shift(folder: Path, told: Promotion | None) -> Path:
-    """Keep what the gate measured until the candidate is promoted; None takes away what an earlier gate measured.
-
-    Raises `ConfigError` where it cannot be written.
-    """
-    path = folder / SHIFT_FILE
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if told is None:
-            path.unlink(missing_ok=True)
-        else:
-            write_whole(path, msgspec.json.format(encode(told), indent=2) + b"\n")
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be written ({error.strerror}): make room, and gate again") from error
-    return path
-
-
-def read_shift(folder: Path) -> Promotion | None:
-    """What the gate measured; None where there is no such file. Raises `ConfigError` for one that cannot be read."""
-    path = folder / SHIFT_FILE
-    if not path.exists():
-        return None
-    try:
-        return decode(path.read_bytes(), Promotion)
-    except (RejectError, OSError) as error:
-        raise ConfigError(f"{path} cannot be read ({error}): run the gate again") from error
+__all__ = ["SHIFT_FILE", "read_shift", "tell", "write_shift"]
 
 
 def tell(settings: Settings, told: Promotion) -> bool:

@@ -10,11 +10,16 @@ import msgspec
 from streamwatch.commands.by_prefix import by_prefix
 from streamwatch.config import Settings, load
 from streamwatch.errors import ConfigError
+from streamwatch.gating.promoting import serving
 from streamwatch.inference.opening import SHIPPED
 from streamwatch.models import registry as room
-from streamwatch.models.pointer import read_current
 from streamwatch.models.registry import SHIPPED_NAME
 from streamwatch.timeline import format_rfc3339
+
+__all__ = [
+    "AS_JSON", "CURRENT", "MODEL", "REGISTRY", "checked_folder", "now", "resolved", "serving", "settings_and_registry",
+    "to_json",
+]  # fmt: skip
 
 CURRENT = "current"
 
@@ -32,12 +37,6 @@ def settings_and_registry(registry: Path | None) -> tuple[Settings, Path]:
     if folder is None:
         raise ConfigError("no registry: set STREAMWATCH_REGISTRY to a folder, or give --registry")
     return settings, folder
-
-
-def serving(folder: Path) -> str:
-    """The id of the model that serves."""
-    pointer = read_current(folder)
-    return pointer.model if pointer else SHIPPED_NAME
 
 
 def resolved(folder: Path, model: str) -> str:

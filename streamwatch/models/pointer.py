@@ -37,7 +37,8 @@ Gate = Literal["", "passed", "failed", "missing"]
 class Pointer(msgspec.Struct, frozen=True):
     """Which model serves, since when, how it came to that, and what served before, the newest last.
 
-    `forced` is the reason that somebody gave for promoting it past a gate that failed or is missing.
+    `forced` is the reason that somebody gave for promoting it past a gate that failed or is missing; `by` and `reason` are who
+    moved the pointer and why, where that was said.
     """
 
     model: str
@@ -46,6 +47,8 @@ class Pointer(msgspec.Struct, frozen=True):
     previous: tuple[str, ...] = ()
     gate: Gate = ""
     forced: str = ""
+    by: str = ""
+    reason: str = ""
 
 
 def read_current(registry: Path) -> Pointer | None:

@@ -74,13 +74,14 @@ def add(registry: Path, folder: Path) -> str:
     return name
 
 
-def promote(registry: Path, model: str, now: str, *, force: str = "") -> Pointer:
+def promote(registry: Path, model: str, now: str, *, force: str = "", by: str = "", reason: str = "") -> Pointer:
     """Let `model` serve from now on, its files checked first. Gives the new pointer.
 
     `now` is written as it is given. A model that serves already is left in its place.
 
     Args:
         force: the reason to promote it past a gate that failed or is missing; needless for the shipped model.
+        by: who does it, and `reason` why, for the history.
 
     Raises:
         ModelError: its files are not what they were, or the gate did not let it through.
@@ -98,7 +99,7 @@ def promote(registry: Path, model: str, now: str, *, force: str = "") -> Pointer
         if said.gate in ("failed", "missing") and not force.strip():
             raise ModelError(f'{model} is not promoted: {said.why}; --force "REASON" promotes it all the same')
         before = (*(old.previous if old else ()), serving)[-MAX_STEPS_BACK:]
-        new = Pointer(model, now, "promote", before, said.gate, force.strip() if said.why else "")
+        new = Pointer(model, now, "promote", before, said.gate, force.strip() if said.why else "", by, reason)
         replace(registry, new)
         return new
 
@@ -111,8 +112,10 @@ def may_be_promoted(registry: Path, model: str, serving: str, force: str = "") -
     return said
 
 
-def roll_back(registry: Path, now: str) -> Pointer:
+def roll_back(registry: Path, now: str, *, by: str = "", reason: str = "") -> Pointer:
     """Let the model serve again that served before; one that was removed since is passed over.
+
+    `by` and `reason` go into the history.
 
     Raises `ConfigError` when there is none, `ModelError` when it is bad.
     """
@@ -124,7 +127,7 @@ def roll_back(registry: Path, now: str) -> Pointer:
         *before, model = left
         if model != SHIPPED_NAME:
             checked(registry, model)
-        new = Pointer(model, now, "roll_back", tuple(before))
+        new = Pointer(model, now, "roll_back", tuple(before), by=by, reason=reason)
         replace(registry, new)
         return new
 
