@@ -23,6 +23,7 @@ from streamwatch import __version__
 from streamwatch.dashboard.access.person import Person
 from streamwatch.dashboard.access.required import needs, public
 from streamwatch.dashboard.answers import describe
+from streamwatch.dashboard.body_cap import BodyCap
 from streamwatch.dashboard.desk import Desk
 from streamwatch.dashboard.etags import ETags
 from streamwatch.dashboard.known_parameters import only_known_parameters
@@ -36,8 +37,6 @@ ROUTERS = (
 """The modules of `dashboard/api` in the order of the API's page."""
 PAGES = ("/", "/trend", "/alerts", "/alerts/{alert_id}", "/rules", "/label", "/models", "/health")
 """Addresses that people see; one shell serves them all."""
-MAX_BODY_BYTES = 1024 * 1024
-"""A request's body at most: a rule is some hundred bytes, and the longest comment 2,000 characters."""
 
 
 def create_app(desk: Desk) -> FastAPI:
@@ -45,7 +44,6 @@ def create_app(desk: Desk) -> FastAPI:
     app = FastAPI(
         title="streamwatch", version=__version__, lifespan=_lifespan(desk), openapi_url=f"{PREFIX}/openapi.json",
         docs_url=None, redoc_url=None,  # they load scripts from elsewhere
-        max_body_size=MAX_BODY_BYTES,
     )  # fmt: skip
     answer_with_problems(app)
     for noun in ROUTERS:
@@ -56,6 +54,7 @@ def create_app(desk: Desk) -> FastAPI:
         app.include_router(router, prefix=PREFIX, tags=[noun], dependencies=[Depends(only_known_parameters)])
     describe(app)
     app.add_middleware(ETags)
+    app.add_middleware(BodyCap)
     _add_pages(app)
     desk.gate.install(app)
     desk.gate.check_routes(app)

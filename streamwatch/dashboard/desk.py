@@ -3,12 +3,10 @@
 A `Desk` is made once and given to every router. It is closed when the application is.
 """
 
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
@@ -114,6 +112,7 @@ def open_desk(settings: Settings, clock: Callable[[], int] = wall_clock_ms) -> D
     """The desk of this process. Nothing is waited for: a server that is away is said in the answers, and tried again."""
     from streamwatch.dashboard.access.gatekeeper import Gatekeeper
     from streamwatch.dashboard.live.channels import FollowedChannels
+    from streamwatch.documents.folder import documents_folder
     from streamwatch.documents.sqlite import open_store
 
     timeouts = {"socket_timeout": REDIS_ANSWERS_S, "socket_connect_timeout": REDIS_ANSWERS_S}
@@ -123,16 +122,8 @@ def open_desk(settings: Settings, clock: Callable[[], int] = wall_clock_ms) -> D
         settings=settings,
         redis=client,
         redis_sync=redis.Redis.from_url(settings.redis, retry=Retry(NoBackoff(), TRIES), **timeouts),
-        documents=open_store(_documents_folder(settings)),
+        documents=open_store(documents_folder(settings)),
         channels=channels,
         gate=Gatekeeper(settings, channels, client, clock),
         clock=clock,
     )
-
-
-def _documents_folder(settings: Settings) -> Path:
-    """Where the document store is."""
-    if settings.documents:
-        return Path(settings.documents)
-    data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
-    return data / "streamwatch" / f"{settings.prefix}documents"

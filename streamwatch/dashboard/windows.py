@@ -14,12 +14,12 @@ from redis import Redis
 from streamwatch.config import Settings
 from streamwatch.redis_errors import answering
 from streamwatch.timeline import DAY_MS, bucket_start
-from streamwatch.trends.stretches import StretchReader, answers
 from streamwatch.trends.levels import DAY, HOUR, LEVELS, Level, retentions_ms
 from streamwatch.trends.points import UNKNOWN, Points, Whole
 from streamwatch.trends.reading import TrendReader, Window
 from streamwatch.trends.remembered_points import PointReader
 from streamwatch.trends.store import parse_state
+from streamwatch.trends.stretches import StretchReader, answers
 
 NEAR = 5
 """Names that are offered when one is not there."""
