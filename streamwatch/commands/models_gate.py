@@ -29,14 +29,16 @@ from streamwatch.timeline import from_ms, parse_rfc3339
 if TYPE_CHECKING:
     from streamwatch.gating.evidence import Evidence
     from streamwatch.gating.gate import Progress
+    from streamwatch.gating.recent import Recent
     from streamwatch.gating.report import Report
+    from streamwatch.gating.trained_on import TrainedOn
     from streamwatch.records import Classified, Promotion
 
 SILENT_S = 2.0
 ANSWERS_UNTIL = "answers_until"
 """In a manifest's settings: the newest answer that the model has learned."""
 N_RECENT = 5000
-"""Documents of the stream that both models read: enough for 2,000 sure ones, minutes of a core."""
+"""Documents of each draw from the stream that both models read: enough for 2,000 sure ones, minutes of a core."""
 FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 
 
@@ -113,39 +115,45 @@ def _gated(
     """The report, and what the promotion would do to every series, where there are documents enough."""
     from msgspec.structs import replace
 
+    from streamwatch.gating.evidence import may_have_learned
     from streamwatch.gating.gate import gated, known_parent
+    from streamwatch.gating.recent import drawn
+    from streamwatch.gating.trained_on import read_trained_on
 
     incumbent, candidate = (checked_folder(folder, name) for name in names)
     progress("gate", 0, 1)
-    documents = drawn_documents(settings, sources.stream)
+    trained_on = read_trained_on(candidate)
+    recent = drawn(_stream(settings, sources.stream), lambda text: may_have_learned(text, trained_on), N_RECENT)
     progress("gate", 0, 1)  # a channel takes minutes where it holds millions
-    evidence = _evidence(settings, incumbent, candidate, sources, documents)
-    made, shift = gated(incumbent, candidate, evidence, settings, now(), documents, progress=progress)
+    evidence = _evidence(settings, incumbent, trained_on, sources, recent)
+    made, shift = gated(incumbent, candidate, evidence, settings, now(), recent.newest, progress=progress)
     return replace(made, checks=(known_parent(folder, candidate), *made.checks)), shift
 
 
 def _evidence(
-    settings: Settings, incumbent: Path, candidate: Path, sources: Sources, documents: "Iterable[Classified]"
+    settings: Settings, incumbent: Path, trained_on: "TrainedOn | None", sources: Sources, recent: "Recent"
 ) -> "Evidence":
     from streamwatch.gating.evidence import gathered
     from streamwatch.gating.labelled_past import read_past
-    from streamwatch.gating.trained_on import read_trained_on
     from streamwatch.labelling.answers import read_file, read_labels
 
     answers = read_file(sources.labels) if sources.labels else read_labels(settings)
     past = [known for path in sources.past for known in read_past(path)]
-    recent = [document.text for document in documents]
-    return gathered(answers, past, recent, read_trained_on(candidate), _answered_until(incumbent))
+    texts = [record.text for record in recent.unseen]
+    return gathered(answers, past, texts, trained_on, _answered_until(incumbent))
 
 
-def drawn_documents(settings: Settings, stream: Path | None, n: int = N_RECENT) -> "list[Classified]":
+def drawn_documents(settings: Settings, stream: Path | None, n: int) -> "tuple[Classified, ...]":
     """Uniformly drawn documents of the stream, each text once."""
-    from streamwatch.gating.paired import uniform
+    from streamwatch.gating.recent import drawn
+
+    return drawn(_stream(settings, stream), lambda text: False, n).unseen
+
+
+def _stream(settings: Settings, file: Path | None) -> "Iterable[Classified]":
     from streamwatch.retraining.stream import classified_file, classified_records
 
-    found = classified_file(stream) if stream else classified_records(settings)
-    usable = (record for record in found if record.outcome == "classified" and not record.unread and record.text)
-    return uniform(((record.text_hash or record.id, record) for record in usable), n)
+    return classified_file(file) if file else classified_records(settings)
 
 
 def _answered_until(incumbent: Path) -> datetime | None:

@@ -100,7 +100,7 @@ def gathered(
     return Evidence(
         tuple(filter(None, (known_document(document) for document in held if document not in old))),
         tuple(document for document in known if not _seen(document.text, trained_on)),
-        tuple(text for text in recent if _unseen(text, trained_on)),
+        tuple(text for text in recent if not may_have_learned(text, trained_on)),
         tuple(taught),
         trained_on is not None,
         len(usable),
@@ -140,8 +140,9 @@ def _seen(text: str, trained_on: TrainedOn | None) -> bool:
     return trained_on is not None and text in trained_on
 
 
-def _unseen(text: str, trained_on: TrainedOn | None) -> bool:
-    return held_out_of_stream(text) if trained_on is None else text not in trained_on
+def may_have_learned(text: str, trained_on: TrainedOn | None) -> bool:
+    """Whether the candidate learned from a document of the stream: as it says, or as it could have."""
+    return not held_out_of_stream(text) if trained_on is None else text in trained_on
 
 
 def _taught(document: Labelled, trained_on: TrainedOn | None) -> bool:

@@ -18,7 +18,7 @@ Examples:
 import heapq
 from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b
-from typing import NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -120,22 +120,49 @@ def score(engine: Engine, texts: Sequence[str], progress: Progress | None = None
     return _said(engine.model, answers)
 
 
+class UniformDraw(Generic[T]):
+    """The `n` documents whose ids have the smallest hashes, among those that were offered. Holds no more than that."""
+
+    def __init__(self, n: int) -> None:
+        self._n = n
+        self._kept: dict[int, T] = {}
+        self._waiting: list[int] = []
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def takes(self, name: str) -> bool:
+        """Whether a document of that id would be among them now; of several with one id the first is kept."""
+        return self._has_room(_place(name))
+
+    def offer(self, name: str, document: T) -> bool:
+        """Take part in the draw; says whether the document is among them for now."""
+        place = _place(name)
+        if not self._has_room(place):
+            return False
+        self._kept[place] = document
+        heapq.heappush(self._waiting, -place)
+        if len(self._waiting) > self._n:
+            del self._kept[-heapq.heappop(self._waiting)]
+        return True
+
+    def drawn(self) -> list[T]:
+        """What was drawn, in the order of the hashes."""
+        return [self._kept[place] for place in sorted(self._kept)]
+
+    def _has_room(self, place: int) -> bool:
+        return place not in self._kept and (len(self._waiting) < self._n or place < -self._waiting[0])
+
+
 def uniform(documents: Iterable[tuple[str, T]], n: int) -> list[T]:
     """The `n` of (id, document) whose ids have the smallest hashes, all of them where there are fewer.
 
     Of several with one id the first is kept.
     """
-    kept: dict[int, T] = {}
-    waiting: list[int] = []
+    draw = UniformDraw[T](n)
     for name, document in documents:
-        place = _place(name)
-        if place in kept or (len(waiting) >= n and place >= -waiting[0]):
-            continue
-        kept[place] = document
-        heapq.heappush(waiting, -place)
-        if len(waiting) > n:
-            del kept[-heapq.heappop(waiting)]
-    return [kept[place] for place in sorted(kept)]
+        draw.offer(name, document)
+    return draw.drawn()
 
 
 def _place(name: str) -> int:
