@@ -63,7 +63,7 @@ from streamwatch.retraining.replay import change_replay, read_replay, remembered
 from streamwatch.retraining.request import Retraining, check, command_line, plan_for
 from streamwatch.retraining.shared_trainer import SharedTrainer
 from streamwatch.retraining.stream import draw
-from streamwatch.text.clean import model_text
+from streamwatch.text.clean import model_text, text_hash
 
 REVIEW = "review"
 """The folder of lists for people. They name documents by id, so they do not go into the registry with the model."""
@@ -169,7 +169,7 @@ class Run:
         replay = [t for t in self._replay() if t.id not in ids]
         self.watch("gather", 1, 3, f"{len(found.texts)} answered documents, {len(replay)} replayed")
         n = n_to_draw(request.past, sum(side(text) == "train" for text in replay))
-        stream = _unanswered(draw(self.sources.stream(), n), said) if n else []
+        stream = draw(_unanswered(self.sources.stream(), said), n) if n else []
         self.watch("gather", 2, 3, f"{len(stream)} documents of the stream")
         since = request.since.isoformat() if request.since else ""
         inputs = gathered(asked, found, not_gone([*replay, *stream], is_gone), request.past, since)
@@ -323,10 +323,18 @@ def summary(inputs: Inputs, spent: Spent | None) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _unanswered(stream: list[KnownText], said: Iterable[Labelled]) -> list[KnownText]:
-    """The stream's documents of which nobody ever spoke: those that the gate holds out must not come in by this door."""
-    spoken_of = {model_text(one.sample.text) for one in said}
-    return [text for text in stream if text.read not in spoken_of]
+def _unanswered(stream: Iterable[Classified], said: Iterable[Labelled]) -> Iterable[Classified]:
+    """The stream's documents of which nobody ever spoke: those that the gate holds out must not come in by this door.
+
+    They are left out before the draw: of a quiet desk people answer a large part, and the rest must still be enough.
+    """
+    spoken_of = {text_hash(model_text(one.sample.text)) for one in said}
+    return (record for record in stream if _hash(record) not in spoken_of)
+
+
+def _hash(record: Classified) -> str:
+    """As the worker wrote it, which spares cleaning the text again."""
+    return record.text_hash or text_hash(model_text(record.text))
 
 
 def _by_origin(inputs: Inputs) -> tuple[list[str], list[str]]:

@@ -3,6 +3,10 @@
 Unlike a first training, one text may have labels of several tasks, and the incumbent speaks of every one: of texts that nobody
 labelled it speaks alone, and beside a label it keeps what the label says nothing of.
 
+Of the stream's texts it is heard as far as it is sure. A retraining follows a change, so many of them are of the new kind: some
+hundred answers say what these are, and a thousand of them, on which the incumbent is at a loss, would teach its being at a
+loss against the answers.
+
 For the stream's held-out texts, which nobody labelled, the incumbent's word stands in. To judge and to calibrate by, a label
 is drawn from its probabilities: the candidate that says the same has the best expected score, and temperatures fitted on
 them leave it as honest as the incumbent. To compare by, its first choice is taken: the accuracy on these is how often
@@ -81,10 +85,26 @@ def lesson(
         weight=torch.tensor([text.weight for text in texts]),
         domain=torch.tensor([DOMAINS.get(text.reading, NO_DOMAIN) for text in texts]),
         outside=torch.zeros(len(texts)),
-        teacher={name: p[places] for name, p in heard.items()},
+        teacher={name: _heard(p[places], texts) for name, p in heard.items()},
     )
     objective = Objective(heads, plan.smoothing, plan.distil_weight, plan.distil_temperature)
     return Lesson([rows[text.read] for text in texts], asked, objective)
+
+
+def _heard(said: Tensor, texts: Sequence[KnownText]) -> Tensor:
+    """What the incumbent says `(n, k)`, the rows of the stream's texts times how sure it is."""
+    unlabelled = torch.tensor([text.origin == "stream" for text in texts])
+    return said * torch.where(unlabelled, sureness(said), torch.ones(len(texts)))[:, None]
+
+
+def sureness(p: Tensor) -> Tensor:
+    """How sure `(n,)` a head is of its first choice: 0 where all its labels are alike to it, 1 where it has no doubt.
+
+    >>> sureness(torch.tensor([[0.25, 0.25, 0.25, 0.25], [0.7, 0.1, 0.1, 0.1], [0.0, 1.0, 0.0, 0.0]])).tolist()
+    [0.0, 0.5999999642372131, 1.0]
+    """
+    chance = 1 / p.shape[1]
+    return (p.max(1).values - chance) / (1 - chance)
 
 
 def _label(text: KnownText, head: HeadEntry) -> int:

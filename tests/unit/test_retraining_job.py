@@ -98,6 +98,14 @@ def test_half_of_the_uniform_answers_are_never_learned_from_and_the_gate_is_told
     assert {file.source for file in outcome.manifest.data} == {"answers", "stream"}
 
 
+def test_where_people_answered_half_of_a_small_stream_the_rest_of_it_guards_the_past(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    half = [msgspec.structs.replace(one, drawn_as="margin") for one in answers(N_STREAM // 2, first=0)]
+    outcome = run(tiny_model, tmp_path, said=half, epochs=0.2)
+    assert sum(text.origin == "stream" for text in outcome.inputs.train) == 60
+
+
 def test_the_same_inputs_and_seed_give_the_same_bits_and_another_seed_others(
     made: tuple[Path, Outcome], tiny_model: Path, tmp_path: Path
 ) -> None:

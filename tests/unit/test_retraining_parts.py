@@ -1,9 +1,11 @@
 """The parts of retraining that are functions of their arguments: what is learned, what is kept, what is due."""
 
+import math
 from pathlib import Path
 
 import msgspec
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,7 +13,9 @@ from streamwatch.codec import decode
 from streamwatch.errors import ConfigError
 from streamwatch.labelling.answers import Answers
 from streamwatch.labelling.examples import answer, sample
+from streamwatch.learning.objectives.distillation import teacher_loss
 from streamwatch.learning.split import place
+from streamwatch.models.manifest import HeadEntry
 from streamwatch.records import Alert, Answer, Evidence, EvidenceDocument
 from streamwatch.retraining.division import divided, side
 from streamwatch.retraining.due import Last, When, is_due, parse_when, read_last, write_last
@@ -20,7 +24,9 @@ from streamwatch.retraining.forgotten import Forgotten, is_forgotten, note, read
 from streamwatch.retraining.fresh import fresh, taken_back
 from streamwatch.retraining.inputs import Inputs, frozen
 from streamwatch.retraining.known import KnownText, id_hash
+from streamwatch.retraining.lesson import lesson
 from streamwatch.retraining.replay import REPLAY_FILE, Store, change_replay, read_replay, remembered, without
+from streamwatch.retraining.request import DEFAULT
 from streamwatch.retraining.reservoir import drawn, room, shared_out
 from streamwatch.timeline import DAY_MS, from_ms
 
@@ -98,6 +104,19 @@ def test_a_near_copy_of_a_held_out_text_is_not_learned() -> None:
     held = next(t for i in range(99) if place((t := known(i, text=f"{words} again {i}", uniform=True)).read) < 5000)
     made = divided([held, known(100, text=f"{words} again", uniform=False), known(101, uniform=False)])
     assert [text.id for text in made["left out"]] == ["d100"] and [text.id for text in made["train"]] == ["d101"]
+
+
+def test_of_the_stream_the_incumbent_is_heard_as_far_as_it_is_sure_and_beside_answers_always() -> None:
+    heads = [HeadEntry("sentiment", HEADS["sentiment"])]
+    texts = [known(0), *(known(i, origin="stream", sentiment="", topic="") for i in (1, 2))]
+    said = torch.tensor([[0.4, 0.3, 0.3], [1.0, 0.0, 0.0], [0.4, 0.3, 0.3]])
+    inputs = Inputs(asked="", train=texts, dev=[], report=[])
+    made = lesson(inputs, {text.read: [1] for text in texts}, heads, {"sentiment": said}, DEFAULT, once=True)
+    assert made.asked.teacher["sentiment"].sum(1).tolist() == pytest.approx([1.0, 1.0, 0.1])
+    logits = torch.zeros(3, 3)
+    assert teacher_loss(logits, made.asked.teacher["sentiment"], 1.0).tolist() == pytest.approx(
+        [math.log(3), math.log(3), 0.1 * math.log(3)]
+    )
 
 
 # -- what is kept

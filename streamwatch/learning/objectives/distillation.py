@@ -6,7 +6,6 @@ Examples:
     [0.693, 0.0]
 """
 
-import torch
 from torch import Tensor
 
 _TINY = 1e-8
@@ -14,13 +13,13 @@ _TINY = 1e-8
 
 
 def teacher_loss(logits: Tensor, teacher: Tensor, temperature: float) -> Tensor:
-    """The loss `(n,)` of logits against the teachers' mean probabilities `(n, k)`; 0 where the row of these is 0.
+    """The loss `(n,)` of logits against the teachers' mean probabilities `(n, k)`, times what a row of these sums up to.
 
-    Scaled by the square of the temperature, so that gradients keep their size.
+    That is 1 where they speak, 0 where they do not, and between these where they are to be heard less. Scaled by the square of the temperature, so that gradients keep their size.
     """
     soft = (teacher.clamp_min(_TINY).log() / temperature).softmax(1)
     loss = -(soft * (logits / temperature).log_softmax(1)).sum(1) * temperature**2
-    return torch.where(speaks(teacher), loss, torch.zeros_like(loss))
+    return loss * teacher.sum(1)
 
 
 def speaks(teacher: Tensor) -> Tensor:
