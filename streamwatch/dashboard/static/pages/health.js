@@ -10,6 +10,7 @@ const STATES = { ok: ["good", "all is well"], degraded: ["warning", "degraded"],
 const ALARMS = [
   ["holes", "Holes", "Documents that a record says were sent, and that never came"], ["lost", "Lost", "Deleted by retention before they were read"],
   ["missed", "Missed", "Came after their bucket was closed: in the windows, not in the tests"], ["unread", "Unread", "Texts that the model cannot read"],
+  ["late", "Late", "Older than the tests take on arrival: in the windows only"], ["redelivered", "Redelivered", "Came a second time and were counted once"],
   ["series_refused", "Series refused", "More series than are kept in a day"],
 ];
 const BALANCE = [["consumed", "Consumed"], ["classified", "Classified"], ["duplicate", "Duplicates"], ["dead_lettered", "Dead-lettered"]];
@@ -46,7 +47,14 @@ function say(state, found) {
 }
 
 function draw(found, context) {
-  return make("div", { class: "health-grid" }, balance(found.balance ?? {}), flow(found, context), alarms(found), servers(found), lag(found.lag ?? []));
+  return make("div", { class: "health-grid" }, reasons(found, context), balance(found.balance ?? {}), flow(found, context), alarms(found), servers(found), lag(found.lag ?? []));
+}
+
+/** What waits for a person, in the server's words. */
+function reasons({ reasons: found = [], drift_alarms: drift = [] }, { time }) {
+  if (!found.length && !drift.length) return null;
+  return make("section", { class: "card wide reasons", "aria-label": "What waits for somebody" }, make("ul", { class: "card-body" }, found.map((text) => make("li", { text })),
+    drift.map((one) => make("li", {}, make("a", { href: `/alerts/${encodeURIComponent(one.alert)}`, text: `Drift of ${one.series}` }), ` since ${time.at(one.since_ms)} ${time.zone()}: ${one.monitor.replaceAll("_", " ")}`))));
 }
 
 function card(title, hint, ...content) {

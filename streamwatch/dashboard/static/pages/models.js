@@ -23,7 +23,7 @@ export const page = {
       load: (signal) => load(context, signal),
       draw: (answer) => {
         back.hidden = answer.missing || !context.can("admin");
-        return answer.missing ? noRegistry(answer.missing) : table(answer.items, context, list);
+        return answer.missing ? noRegistry(answer.missing) : [table(answer.items, context, list), history(answer.history ?? [], context)];
       },
     });
     context.live.on("decision", () => list.reload(), context);
@@ -59,7 +59,7 @@ function row(item, context, list) {
   return make("tr", { class: item.serving ? "row serving" : "row" },
     make("th", { scope: "row" }, make("span", { class: "mono strong", text: item.model }), make("div", { class: "faint", text: [item.version, item.parent ? `from ${item.parent}` : ""].filter(Boolean).join(" · ") })),
     make("td", {}, item.serving ? badge("good", "serves") : badge("plain", "candidate")),
-    make("td", {}, gateSays(item.gate)),
+    make("td", {}, item.problem ? [badge("critical", "damaged"), make("div", { class: "faint why", text: item.problem })] : gateSays(item)),
     make("td", {}, metrics(item.metrics)),
     make("td", { class: "faint", text: Number.isFinite(made) ? `${time.at(made)} ${time.zone()}` : "unknown" }),
     make("td", {}, make("div", { class: "actions" }, buttons(item, context, list))));
@@ -67,14 +67,25 @@ function row(item, context, list) {
 
 function buttons(item, context, list) {
   const some = [];
-  if (item.gate?.ran) some.push(make("button", { type: "button", class: "button small", on: { click: () => report(item, context) } }, "Gate report"));
-  if (!item.serving && context.can("admin")) some.push(make("button", { type: "button", class: "button small main", on: { click: () => promote(item, context, list) } }, "Promote"));
+  if (item.gate?.ran) {
+    some.push(make("button", { type: "button", class: "button small", "aria-label": `Gate report of ${item.model}`, on: { click: () => report(item, context) } }, "Gate report"));
+    some.push(make("a", { class: "button small", href: context.api.address(`models/${encodeURIComponent(item.model)}/gate.html`), download: "", text: "With plots", "aria-label": `Gate report of ${item.model} with plots, as a file` }));
+  }
+  if (!item.serving && context.can("admin")) some.push(make("button", { type: "button", class: "button small main", "aria-label": `Promote ${item.model}`, on: { click: () => promote(item, context, list) } }, "Promote"));
   return some;
 }
 
-function gateSays(gate) {
+function gateSays({ gate, serving, model }) {
+  if (serving || model === "shipped") return make("span", { class: "soft", text: serving ? "it is what others are measured against" : "comes with streamwatch" });
   if (!gate?.ran) return make("span", { class: "soft", text: gate?.why || "not run" });
   return [badge(gate.passed ? "good" : "warning", gate.passed ? "passed" : "refused"), gate.why ? make("div", { class: "faint why", text: gate.why }) : null];
+}
+
+/** How it came that this one serves: the newest first. */
+function history(changes, { time }) {
+  if (!changes.length) return null;
+  const line = (one) => make("li", {}, make("span", { class: "faint", text: `${time.at(time.parse(one.promoted_at))} ${time.zone()}` }), make("span", {}, make("strong", { class: "mono", text: one.model }), ` ${one.action.replaceAll("_", " ")}${one.by ? ` by ${one.by}` : ""}`, one.reason ? `: ${one.reason}` : "", one.forced ? make("div", { class: "faint", text: `past the gate: ${one.forced}` }) : null));
+  return make("details", { class: "card-body" }, make("summary", { text: `History, ${changes.length}` }), make("ul", { class: "model-history" }, changes.map(line)));
 }
 
 const SHOWN = 3;
@@ -96,7 +107,7 @@ async function report(item, context) {
 }
 
 async function promote(item, context, list) {
-  const passed = item.gate?.ran && item.gate.passed;
+  const passed = item.model === "shipped" || (item.gate?.ran && item.gate.passed);
   const fields = [{ name: "reason", label: "Why", type: "textarea", required: true, maxlength: 2000, hint: "It is recorded with your name." }];
   if (!passed) fields.push({ name: "force", label: FORCE, type: "checkbox" });
   const answer = await context.ask({

@@ -53,7 +53,7 @@ function madeHere(rules, context, open, reload) {
 function made(rule, { time }) {
   const when = time.parse(rule.made_at);
   return make("div", {}, ruleSummary(rule.name, rule.rule),
-    rule.shadowed_by ? make("p", { class: "shadowed" }, badge("warning", "never asked"), ` ${[rule.shadowed_by].flat().join(", ")} comes before it and owns all that it matches.`) : null,
+    rule.shadowed_by ? make("p", { class: "shadowed" }, badge("warning", "no place"), ` ${rule.shadowed_by}`) : null,
     make("p", { class: "faint", text: `Revision ${rule.revision}, by ${rule.made_by}, ${time.at(when)} ${time.zone()}${rule.comment ? `: ${rule.comment}` : ""}` }));
 }
 

@@ -14,6 +14,7 @@ export class Backtest {
     this.text = text;
     this.changed = changed;
     this.fresh = false;
+    this.id = null;
     this.days = make("select", { id: "trial-days", "aria-label": "How far back" }, DAYS.map((n) => make("option", { value: String(n), text: n === 1 ? "the last day" : `the last ${n} days`, selected: n === 30 })));
     this.start = make("button", { type: "button", class: "button", on: { click: () => this.run() } }, "Try it on");
     this.result = make("div", { class: "trial-result", role: "status" }, make("p", { class: "hint", text: "See what it would have told before it is saved." }));
@@ -35,6 +36,13 @@ export class Backtest {
     this.running = null;
   }
 
+  /** Also ends it on the server: one runs for a person, and it costs a core. */
+  cancel() {
+    const id = this.id;
+    this.stop();
+    if (id) this.context.api.send("DELETE", `rules/backtest/${encodeURIComponent(id)}`).catch(() => {});
+  }
+
   async run() {
     this.stop();
     const mine = (this.running = new AbortController());
@@ -42,12 +50,13 @@ export class Backtest {
     this.result.replaceChildren(make("p", { class: "soft", text: "Starting …" }));
     try {
       const begun = await this.context.api.send("POST", "rules/backtest", { text: this.text(), days: Number(this.days.value) }, { signal: mine.signal });
+      this.id = begun.id;
       this.draw(await this.follow(begun.id, mine.signal));
       this.fresh = true;
     } catch (problem) {
       if (problem.name !== "AbortError") this.result.replaceChildren(make("p", { class: "negative", text: problem.message }));
     } finally {
-      if (this.running === mine) this.running = null;
+      if (this.running === mine) this.running = this.id = null;
       this.changed();
     }
   }
@@ -69,14 +78,15 @@ export class Backtest {
 
   draw(found) {
     const { time } = this.context;
-    if (found.state === "failed") {
-      this.result.replaceChildren(make("p", { class: "negative", text: found.error || found.detail || "The trial failed." }));
+    if (found.state !== "done") {
+      this.result.replaceChildren(make("p", { class: "negative", text: found.why || "The trial failed." }));
       return;
     }
-    const reach = `${time.at(found.from_ms)} to ${time.at(found.to_ms)} ${time.zone()}`;
+    const reach = Number.isFinite(found.from_ms) ? `${time.at(found.from_ms)} to ${time.at(found.to_ms)} ${time.zone()}` : "";
     this.result.replaceChildren(
       make("p", { class: "trial-says" }, "Would have fired ", make("strong", { text: `${count(found.n_alerts)} ${found.n_alerts === 1 ? "time" : "times"}` }), "."),
-      make("p", { class: "hint", text: `On ${reach}${Number.isFinite(found.total) ? `, ${plural(found.total, "document")}` : ""}: all that is kept of that span.` }),
+      make("p", { class: "hint", text: found.n_documents ? `On ${plural(found.n_documents, "document")}, ${reach}${found.whole ? "" : "; there are more, which are not read"}.` : "No document of that span is kept here." }),
+      found.n_cold ? make("p", { class: "hint", text: `${count(found.n_cold)} of its ${plural(found.n_series, "series", "series")} had too little past for a test of their own.` }) : "",
       make("ul", { class: "trial-alerts" }, (found.alerts ?? []).slice(0, SHOWN).map((one) => make("li", {}, badge(one.severity),
         make("a", { href: trendLink(one.series, { from: one.onset_ms - PAD_MS, to: one.onset_ms + PAD_MS }) }, seriesName(one.series)),
         make("span", { class: "faint", text: `${KINDS[one.kind] ?? one.kind}, ${time.at(one.onset_ms)}` })))),

@@ -2,6 +2,7 @@
 import { make } from "/static/dom.js";
 import { Backtest } from "/static/parts/rule-backtest.js";
 import { ruleSummary } from "/static/parts/rule-summary.js";
+import { badge } from "/static/parts/words.js";
 
 const CHECK_MS = 350;              // after the last key
 
@@ -32,7 +33,7 @@ export class RuleEditor {
   close() {
     clearTimeout(this.timer);
     this.checking?.abort();
-    this.backtest.stop();
+    this.backtest.cancel();
     this.root.replaceChildren();
   }
 
@@ -51,7 +52,7 @@ export class RuleEditor {
       const found = await this.context.api.send("POST", "rules/check", { text: this.text.value }, { signal: mine.signal });
       if (mine.signal.aborted) return;
       this.good = found.ok ? found.rule : null;
-      this.faults.replaceChildren(...(found.ok ? [ruleSummary(found.rule.name, found.rule)] : [make("ul", { class: "faults" }, (found.faults ?? []).map(fault))]));
+      this.faults.replaceChildren(...(found.ok ? [ruleSummary(found.rule.name, found.rule), found.shadowed_by ? make("p", { class: "shadowed" }, badge("warning", "no place"), ` ${found.shadowed_by}`) : ""] : [make("ul", { class: "faults" }, (found.faults ?? []).map(fault))]));
     } catch (problem) {
       if (problem.name === "AbortError") return;
       this.faults.replaceChildren(make("p", { class: "negative", text: problem.message }));
