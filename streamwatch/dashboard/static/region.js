@@ -29,7 +29,7 @@ export function region(root, { load, draw, signal, rows = 6, label = "" }) {
       const answer = await load(mine.signal);
       if (mine.signal.aborted) return;
       note.replaceChildren();
-      body.replaceChildren(...[draw(answer)].flat().filter(Boolean));
+      put(body, [draw(answer)].flat().filter(Boolean));
       drawn = true;
     } catch (problem) {
       if (mine.signal.aborted || problem.name === "AbortError") return;
@@ -51,6 +51,17 @@ export function region(root, { load, draw, signal, rows = 6, label = "" }) {
 
   reload();
   return { reload, root, get drawn() { return drawn; } };
+}
+
+/** Puts nodes in the place of others. Those that are there already are not touched, and who has the focus keeps it: on the
+ * same button or link of the new ones. */
+function put(body, nodes) {
+  if (nodes.length === body.childNodes.length && nodes.every((node, i) => node === body.childNodes[i])) return;
+  const focused = body.contains(document.activeElement) ? document.activeElement : null;
+  body.replaceChildren(...nodes);
+  if (!focused) return;
+  const like = body.contains(focused) ? focused : [...body.querySelectorAll(focused.localName)].find((one) => one.textContent === focused.textContent);
+  like?.focus({ preventScroll: true });
 }
 
 /** What failed, in the server's words, and what happens next. */

@@ -30,7 +30,7 @@ export const page = {
       label: "The alert", rows: 8,
       load: (signal) => found(context, signal),
       draw: (item) => {
-        if (!item) return empty("There is no such alert", "It may be older than the channel keeps, or the link is not whole.", make("a", { class: "button", href: "/alerts", text: "All alerts" }));
+        if (!item) return make("div", { class: "state" }, make("h1", { text: "There is no such alert" }), make("p", { class: "soft", text: "It may be older than the channel keeps, or the link is not whole." }));
         context.setTitle(`${item.alert.series}: ${KINDS[item.alert.kind] ?? item.alert.kind}`);
         const drawn = draw(item, plot, context, () => alert.reload());
         const key = `${item.alert.id}/${item.alert.revision}`;

@@ -110,7 +110,8 @@ class Trend {
     this.exporting();
     if (!answer.n_rows) { this.dropChart(); return empty("No documents in this span", "Try a longer one, or fewer filters."); }
     if (this.wanted.view === "table") { this.dropChart(); return trendTable(this.grid, this.context, (at, name) => this.pick(at, name)); }
-    this.legend.show(this.grid);
+    const at = this.chart && this.chart.at < this.grid.length ? this.chart.at : null;
+    this.legend.show(this.grid, at);
     this.chart ??= new Chart(this.plot, { context: this.context, onZoom: (from, to) => this.zoom(from, to), onPick: (at) => this.pick(at), onCursor: (at) => this.legend.point(at) });
     this.marks.replaceChildren(...this.listed());
     queueMicrotask(() => this.chart?.show(this.grid, { compared: earlier && new Grid(earlier), marks: { alerts: answer.alerts ?? [], promotions: answer.promotions ?? [], toMs: answer.to_ms } }));
@@ -159,7 +160,7 @@ class Trend {
     const alerts = (answer.alerts ?? []).map((alert) => make("li", {}, badge(alert.severity), badge(alert.state), make("a", { href: `/alerts/${encodeURIComponent(alert.id)}` }, seriesName(alert.series)),
       make("span", { class: "faint", text: `${KINDS[alert.kind] ?? alert.kind}, ${time.at(alert.onset_ms)}${alert.end_ms ? ` to ${time.at(alert.end_ms)}` : ", still open"}` })));
     const models = (answer.promotions ?? []).map((one) => make("li", {}, badge("plain", "model"), make("span", { class: "faint", text: `${one.model || one.version}, ${time.at(one.made_ms)}` })));
-    return alerts.length + models.length ? [make("h3", { text: "In this span" }), make("ul", {}, alerts, models)] : [];
+    return alerts.length + models.length ? [make("h2", { class: "small-head", text: "In this span" }), make("ul", {}, alerts, models)] : [];
   }
 
   zoom(from, to) {

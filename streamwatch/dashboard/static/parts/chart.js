@@ -58,20 +58,29 @@ export class Chart {
   show(grid, { compared = null, marks }) {
     Object.assign(this, { grid, compared, marks });
     this.box.setAttribute("aria-valuemax", String(grid.length - 1));
-    this.rebuild();
+    if (this.at >= grid.length) this.at = null;
+    this.rebuild(false);
   }
 
-  rebuild() {
+  /** Draws new rows. Where the lines are the same ones, the plots stay, and with them the cursor of whoever is reading. */
+  rebuild(anew = true) {
     if (!this.grid) return;
     const { width, heights } = this.size();
     const options = { sync: this.sync, marks: () => this.marks, onSelect: (plot) => this.selected(plot) };
+    const made = [sharePlot, volumePlot].map((plot, i) => plot(this.grid, this.compared, width, heights[i], options));
+    const lines = JSON.stringify(made.map(([plot]) => plot.series.map((one) => [one.label, one.stroke])));
+    if (!anew && lines === this.lines && this.plots.length) {
+      made.forEach(([, columns], i) => this.plots[i].setData(columns));
+      return;
+    }
     this.destroy();
-    this.plots = [[sharePlot, this.shareBox, heights[0]], [volumePlot, this.volumeBox, heights[1]]].map(([plot, box, height]) => {
-      const [made, columns] = plot(this.grid, this.compared, width, height, options);
-      made.hooks.setCursor = [(chart) => this.moved(chart)];
-      return new uPlot(made, columns, box);
-    });
+    this.lines = lines;
     this.width = width;
+    this.plots = made.map(([plot, columns], i) => {
+      plot.hooks.setCursor = [(chart) => this.moved(chart)];
+      return new uPlot(plot, columns, [this.shareBox, this.volumeBox][i]);
+    });
+    performance.mark("chart");         // for the benchmark of the first paint
   }
 
   destroy() {

@@ -12,18 +12,18 @@ export class Legend {
     this.context = context;
     this.moment = make("caption", { class: "legend-moment" });
     this.body = make("tbody");
-    this.root = make("div", { class: "scroll-x legend" }, make("table", {}, this.moment,
+    this.root = make("div", { class: "scroll-x legend", tabindex: "0", role: "region", "aria-label": "Numbers of the moment, or of the span" }, make("table", {}, this.moment,
       make("thead", {}, make("tr", {}, make("th", { scope: "col", text: "Series" }), COLUMNS.map((text) => make("th", { scope: "col", class: "num", text })))), this.body));
   }
 
-  show(grid) {
+  show(grid, at) {
     this.grid = grid;
     this.rows = grid.series.map((series, i) => {
       const cells = COLUMNS.map(() => make("td", { class: "num" }));
       return { series, cells, tr: make("tr", {}, make("th", { scope: "row" }, swatch(i, grid.series.length), " ", seriesName(series.name)), cells) };
     });
     this.body.replaceChildren(...this.rows.map((row) => row.tr));
-    this.point(null);
+    this.point(at);
   }
 
   /** Only texts change here: nothing is laid out anew while the cursor runs. */
