@@ -67,7 +67,7 @@ class Sessions:
 
     def __init__(self, settings: Settings, client: redis.asyncio.Redis, clock: Callable[[], int]) -> None:
         self._base = f"{settings.prefix}sw:{{web}}:"
-        self._redis = client
+        self._redis: Any = client
         self._clock = clock
         self._idle_ms = settings.dashboard_session_idle_s * 1000
         self._longest_ms = settings.dashboard_session_s * 1000
