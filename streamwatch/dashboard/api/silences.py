@@ -12,11 +12,12 @@ from streamwatch.dashboard.access.required import needs
 from streamwatch.dashboard.api.verdicts import Comment, check_ready
 from streamwatch.dashboard.desk import Desk
 from streamwatch.dashboard.problems import Problem
+from streamwatch.dashboard.times import moment_of
 from streamwatch.decisions.silencing import expired, is_active, new_silence
 from streamwatch.errors import ConfigError
 from streamwatch.records import AlertKind, Matchers, Severity, Silence
 from streamwatch.rules.durations import parse_duration
-from streamwatch.timeline import parse_rfc3339, to_ms
+from streamwatch.timeline import to_ms
 
 Pattern = Annotated[str, Field(min_length=1, max_length=256)]
 Patterns = Annotated[list[Pattern], Field(max_length=100)]
@@ -111,7 +112,7 @@ def _end_ms(body: SilenceBody, starts_ms: int) -> int:
 def _instant_ms(said: str | int | None, otherwise_ms: int) -> int:
     if said is None:
         return otherwise_ms
-    return said if isinstance(said, int) else parse_rfc3339(said)
+    return moment_of(said)
 
 
 def _ended(desk: Desk, silence_id: str, by: str) -> Silence:
