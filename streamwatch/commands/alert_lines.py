@@ -7,23 +7,15 @@ from collections.abc import Iterator, Sequence
 
 from rich.text import Text
 
+from streamwatch.alerting.drift_words import drift_words
 from streamwatch.alerting.witnesses import KEPT
 from streamwatch.decisions.view import Standing
-from streamwatch.records import Alert, Drift, Evidence, EvidenceDocument, Member, Moved
+from streamwatch.records import Alert, Evidence, EvidenceDocument, Member
 from streamwatch.text.clean import normalise
 from streamwatch.timeline import format_rfc3339, to_ms
 
 N_DOCUMENTS = 5
 N_MEMBERS = 5
-N_MOVED = 4
-MONITORS = {
-    "class_shares": "class shares",
-    "confidence": "confidence",
-    "embedding": "embeddings",
-    "error_rate": "the error rate",
-    "unclear_share": "the share without a topic",
-}
-"""What each drift monitor watches, in words."""
 STATE_STYLES = {"firing": "bold red", "pending": "yellow", "resolved": "green"}
 SEVERITY_STYLES = {"critical": "bold red", "warning": "yellow", "info": "cyan"}
 
@@ -83,26 +75,6 @@ def _what(alert: Alert) -> str:
             f"expected {alert.p0:.0%} ({alert.p0_low:.0%} to {alert.p0_high:.0%})"
         )
     return f"{alert.k} negative, expected {alert.k_expected:.1f}"
-
-
-def drift_words(drift: Drift) -> str:
-    """What moved, the largest first.
-
-    >>> moved = (Moved(label="negative", before=0.21, after=0.4), Moved(label="positive", before=0.3, after=0.2, topic="ipo"))
-    >>> drift_words(Drift(monitor="class_shares", model="m", e_value=1, threshold=1, moved=moved, topics=("ipo",)))
-    'class shares drifted: negative 0.21 → 0.40; in ipo: positive 0.30 → 0.20'
-    >>> drift_words(Drift(monitor="embedding", model="m", e_value=1, threshold=1, topics=("ipo", "macro")))
-    'embeddings drifted, in ipo, macro'
-    """
-    parts = [_moved(one) for one in drift.moved[:N_MOVED]]
-    if drift.monitor == "embedding":
-        return f"{MONITORS['embedding']} drifted" + (f", in {', '.join(drift.topics)}" if drift.topics else "")
-    return f"{MONITORS[drift.monitor]} drifted" + (f": {'; '.join(parts)}" if parts else "")
-
-
-def _moved(one: Moved) -> str:
-    where = f"in {one.topic}: " if one.topic else ""
-    return f"{where}{one.label} {one.before:.2f} → {one.after:.2f}"
 
 
 def _drifts(alert: Alert) -> Iterator[Text]:

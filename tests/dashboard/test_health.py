@@ -1,6 +1,6 @@
 """The examination: everything consumed is accounted for, and a server that is away is said and not waited for."""
 
-from conftest import Dashboard
+from running_dashboard import Dashboard
 
 
 def test_documents_consumed_are_those_that_became_something(dashboard: Dashboard) -> None:

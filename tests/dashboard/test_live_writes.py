@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from conftest import NOW_MS, Dashboard, an_alert, publish, running
+from running_dashboard import NOW_MS, Dashboard, an_alert, publish, running
 
 from streamwatch import broker, channels
 from streamwatch.channels import channel

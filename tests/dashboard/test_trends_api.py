@@ -5,8 +5,8 @@ import io
 from typing import Any
 
 import pytest
-from conftest import FROM_MS, NOW_MS, Dashboard
 from redis import Redis
+from running_dashboard import FROM_MS, NOW_MS, Dashboard
 
 from streamwatch.timeline import DAY_MS, HOUR_MS, MINUTE_MS, bucket_start, format_rfc3339
 from streamwatch.trends.reading import TrendReader
