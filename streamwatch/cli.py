@@ -10,6 +10,7 @@ from streamwatch.errors import StreamwatchError
 
 COMMANDS: dict[str, str] = {
     "demo": "streamwatch.commands.demo:demo",
+    "up": "streamwatch.commands.up:up",
     "dashboard": "streamwatch.commands.dashboard:dashboard",
     "channels": "streamwatch.commands.channels:channels",
     "replay": "streamwatch.commands.replay:replay",

@@ -3,8 +3,10 @@
 import signal
 import sys
 import threading
+from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import Any
 
@@ -13,9 +15,13 @@ from click.core import ParameterSource
 
 from streamwatch.channels import SOURCES
 from streamwatch.commands.replay import Speed
+from streamwatch.config import Settings
+from streamwatch.demo.pages import MISSING, Pages, installed
 from streamwatch.demo.report import report, write
-from streamwatch.demo.run import Outcome, embedded_deployment, play
+from streamwatch.demo.run import LOOK_S, Outcome, embedded_deployment, play_into, started_worker
 from streamwatch.demo.screen import Screen
+from streamwatch.demo.worker import Worker
+from streamwatch.errors import FatalError
 from streamwatch.inference import describe_model
 from streamwatch.sources import synthetic
 from streamwatch.sources.columns import FIELDS, parse_columns
@@ -34,14 +40,18 @@ SYNTHETIC_SPEED = 2400.0
 @click.option("--limit", type=click.IntRange(min=1), help="Stop after so many rows.")
 @click.option("--model", help="default, null (labels by a hash, for tests) or a folder.")
 @click.option("--report", "report_path", metavar="F", help="Write the figures and alerts to F as JSON.")
+@click.option(
+    "--dashboard/--no-dashboard", "wanted", default=True, show_default=True, help="Whether the pages are served."
+)
 def demo(
     file: Path | None, columns: tuple[str, ...], channel: str, speed: float | None, limit: int | None,
-    model: str | None, report_path: str | None,
+    model: str | None, report_path: str | None, wanted: bool,
 ) -> None:  # fmt: skip
-    """Start a real broker, Redis and worker on this machine, play a stream, and show its alerts.
+    """Start a real broker, Redis, worker and dashboard on this machine, play a stream, and show its alerts.
 
     Without --input it plays a synthetic day that comes with streamwatch: 2,000 documents about invented companies, with
-    three planted incidents. Nothing leaves this machine, and everything that was started is stopped again.
+    three planted incidents. Nothing leaves this machine, and everything that was started is stopped again: at once where
+    nobody sits at the terminal, otherwise on Ctrl-C, so that the dashboard can be looked at.
     """
     path = file or synthetic.SHIPPED
     rows = islice(read_rows(path, parse_columns(columns)), limit)
@@ -49,21 +59,49 @@ def demo(
     if file is None and _is_default("speed"):
         speed = SYNTHETIC_SPEED
     options = Options(channel=channel, channels=named, speed=speed)
-    stop = _stop_on_signals()
+    stop = stop_on_signals()
     overrides = {"model": model} if model else {}
-    with Screen() as screen:
+    with Screen() as screen, ExitStack() as stack:
         if file is None:
             screen.stage(synthetic.NOTICE)
-        with embedded_deployment(screen, **overrides) as settings:
-            outcome = play(settings, rows, options, screen, stop)
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="streamwatch-demo-")))
+        overrides["documents"] = str(folder / "documents")
+        settings = stack.enter_context(embedded_deployment(screen, **overrides))
+        worker = stack.enter_context(started_worker(settings, folder, screen))
+        url = _pages(settings, folder, screen, stack) if wanted else ""
+        outcome = play_into(settings, worker, rows, options, screen, stop)
         _finish(outcome, screen, report_path, describe_model(settings).model)
+        if url and sys.stdin.isatty():
+            _look(url, worker, screen, stop)
+
+
+def _pages(settings: Settings, folder: Path, screen: Screen, stack: ExitStack) -> str:
+    """Start the dashboard and say where it is. The demo goes on without: empty, where it cannot be had."""
+    if not installed():
+        screen.stage(MISSING)
+        return ""
+    screen.stage("starting the dashboard")
+    try:
+        url = stack.enter_context(Pages(settings, folder)).url()
+    except FatalError as error:
+        screen.stage(f"no dashboard: {error}")
+        return ""
+    screen.stage(f"the dashboard is at {url}")
+    return url
+
+
+def _look(url: str, worker: Worker, screen: Screen, stop: threading.Event) -> None:
+    """Leave everything up until Ctrl-C."""
+    screen.stage(f"the stream has ended; the dashboard stays at {url} until Ctrl-C")
+    while not stop.wait(LOOK_S):
+        worker.check()
 
 
 def _is_default(option: str) -> bool:
     return click.get_current_context().get_parameter_source(option) is ParameterSource.DEFAULT
 
 
-def _stop_on_signals() -> threading.Event:
+def stop_on_signals() -> threading.Event:
     """An event that Ctrl-C and SIGTERM set; a second Ctrl-C interrupts whatever is under way."""
     stop = threading.Event()
 

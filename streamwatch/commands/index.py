@@ -1,5 +1,6 @@
 """`streamwatch index`: keep the documents behind the numbers."""
 
+import logging
 import signal
 import threading
 from pathlib import Path
@@ -43,6 +44,7 @@ def index(once: bool, anew: bool, folder: Path | None, as_json: bool) -> None:
     """
     from streamwatch.documents.sqlite.writing import SqliteWriter, remove_store
 
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)  # while a broker is away it says so some times a second
     settings = load()
     where = folder or documents_folder(settings)
     if anew:

@@ -25,7 +25,7 @@ SETTLE_S = 120.0
 """How long the end may stand still (no document applied, no bucket closed) before the run is given up."""
 KEEP_DAYS = 36_500
 """A file may span years, and nothing of it should pass its retention while it is looked at."""
-KEPT = ("fine", "minute", "hour", "day", "classified")
+KEPT = ("fine", "minute", "hour", "day", "classified", "documents")
 """What the settings keep for a number of days."""
 
 
@@ -55,18 +55,32 @@ def embedded_deployment(screen: Screen, **overrides: Any) -> Iterator[Settings]:
 
 def play(settings: Settings, rows: Iterable[Row], options: Options, screen: Screen, stop: threading.Event) -> Outcome:
     """Start a worker, play `rows` and watch until everything is accounted for, or `stop` is set."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="streamwatch-demo-")))
+        worker = stack.enter_context(started_worker(settings, folder, screen))
+        return play_into(settings, worker, rows, options, screen, stop)
+
+
+def started_worker(settings: Settings, folder: Path, screen: Screen) -> Worker:
+    """A worker, to be entered; its log lies in `folder`."""
     screen.stage(f"starting the worker ({settings.model} model); it joins its group in some seconds")
-    with tempfile.TemporaryDirectory(prefix="streamwatch-demo-") as folder, ExitStack() as stack:
-        worker = stack.enter_context(Worker(settings, Path(folder) / "worker.log"))
+    return Worker(settings, folder / "worker.log")
+
+
+def play_into(
+    settings: Settings, worker: Worker, rows: Iterable[Row], options: Options, screen: Screen, stop: threading.Event
+) -> Outcome:  # fmt: skip
+    """Play `rows` to a worker that runs, and watch until everything is accounted for, or `stop` is set."""
+    with ExitStack() as stack:
         meter = Meter(settings)
         stack.callback(meter.close)
-        player = _Player(settings, rows, options, stop)
+        player = Player(settings, rows, options, stop)
         stack.callback(player.stop)
         player.start()
         return _watch(settings, worker, meter, player, screen, stop)
 
 
-class _Player(threading.Thread):
+class Player(threading.Thread):
     """The replay in a thread of its own."""
 
     def __init__(self, settings: Settings, rows: Iterable[Row], options: Options, stop: threading.Event) -> None:
@@ -94,7 +108,7 @@ class _Player(threading.Thread):
 
 
 def _watch(
-    settings: Settings, worker: Worker, meter: Meter, player: _Player, screen: Screen, stop: threading.Event
+    settings: Settings, worker: Worker, meter: Meter, player: Player, screen: Screen, stop: threading.Event
 ) -> Outcome:
     alerts: list[Alert] = []
     started = moved = time.monotonic()

@@ -1,64 +1,15 @@
-"""The Faust worker as a child process that dies with its parent."""
+"""The Faust worker as a child process."""
 
-import os
-import signal
-import subprocess
-import sys
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from streamwatch.config import Settings
-from streamwatch.embedded import launch
-from streamwatch.errors import FatalError
+from streamwatch.demo.child import Child, environment
 
-STOP_S = 10.0
-"""What a worker may take to commit and leave its group; then it is killed, which loses nothing."""
+__all__ = ["Worker", "environment"]
 
 
-class Worker:
-    """`faust -A streamwatch worker` with these settings, in a session of its own so that Ctrl-C reaches only us."""
+class Worker(Child):
+    """`faust -A streamwatch worker` with these settings."""
 
     def __init__(self, settings: Settings, log: Path) -> None:
-        self._settings = settings
-        self.log = log
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def __enter__(self) -> Self:
-        command = [sys.executable, "-m", "faust", "-A", "streamwatch", "worker", "-l", "warn"]
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-I", "-S", launch.__file__, str(os.getpid()), *command],
-                env=os.environ | environment(self._settings), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                cwd=self.log.parent, start_new_session=True,
-            )  # fmt: skip
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        process = self.process
-        if process is None or process.poll() is not None:
-            return
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-    def check(self) -> None:
-        """Raise `FatalError` with the worker's last words if it has ended."""
-        if self.process is not None and self.process.poll() is not None:
-            raise FatalError(f"the worker ended with code {self.process.returncode}: {self.last_words()}")
-
-    def last_words(self) -> str:
-        """The last line of the worker's log that is ours, else the last one."""
-        lines = [line for line in self.log.read_text(errors="replace").splitlines() if line.strip()]
-        ours = [line.removeprefix("streamwatch: ") for line in lines if line.startswith("streamwatch: ")]
-        return (ours or lines or ["it said nothing"])[-1]
-
-
-def environment(settings: Settings) -> dict[str, str]:
-    """The environment that gives a child these settings."""
-    return {f"STREAMWATCH_{name.upper()}": str(value) for name, value in settings.model_dump().items()}
+        super().__init__("worker", settings, ("faust", "-A", "streamwatch", "worker", "-l", "warn"), log)
