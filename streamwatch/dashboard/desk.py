@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
 import anyio.to_thread
-import redis
-import redis.asyncio
+from redis import Redis as BlockingRedis
+from redis.asyncio import Redis
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -49,8 +49,8 @@ class Desk:
     """Everything that a router needs."""
 
     settings: Settings
-    redis: redis.asyncio.Redis
-    redis_sync: redis.Redis
+    redis: Redis
+    redis_sync: BlockingRedis
     documents: "DocumentStore"
     channels: "FollowedChannels"
     gate: "Gatekeeper"
@@ -115,13 +115,13 @@ def open_desk(settings: Settings, clock: Callable[[], int] = wall_clock_ms) -> D
     from streamwatch.documents.folder import documents_folder
     from streamwatch.documents.sqlite import open_store
 
-    timeouts = {"socket_timeout": REDIS_ANSWERS_S, "socket_connect_timeout": REDIS_ANSWERS_S}
+    timeouts: dict[str, Any] = {"socket_timeout": REDIS_ANSWERS_S, "socket_connect_timeout": REDIS_ANSWERS_S}
     channels = FollowedChannels(settings)
-    client = redis.asyncio.Redis.from_url(settings.redis, retry=AsyncRetry(NoBackoff(), TRIES), **timeouts)
+    client = Redis.from_url(settings.redis, retry=AsyncRetry(NoBackoff(), TRIES), **timeouts)
     return Desk(
         settings=settings,
         redis=client,
-        redis_sync=redis.Redis.from_url(settings.redis, retry=Retry(NoBackoff(), TRIES), **timeouts),
+        redis_sync=BlockingRedis.from_url(settings.redis, retry=Retry(NoBackoff(), TRIES), **timeouts),
         documents=open_store(documents_folder(settings)),
         channels=channels,
         gate=Gatekeeper(settings, channels, client, clock),

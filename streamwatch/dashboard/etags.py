@@ -58,7 +58,7 @@ class _Answer:
             headers["ETag"] = tag = etag(message.get("body", b""))
             if tag in [known.strip() for known in self._known.split(",")]:
                 del headers["Content-Length"]
-                head, message = head | {"status": 304}, message | {"body": b""}
+                head, message = {**head, "status": 304}, {**message, "body": b""}
         await self._send(head)
         await self._send(message)
 

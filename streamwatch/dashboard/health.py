@@ -221,7 +221,7 @@ def _balance(store: _Store, totals: Counter[str]) -> Balance:
     passed = sum(fence + 1 for _, _, fence in store.fences())
     consumed = passed - totals["marker"] - totals["lost"]
     became = [totals[name] for name in BALANCED]
-    return Balance(consumed, *became, difference=consumed - sum(became))
+    return Balance(consumed, became[0], became[1], became[2], consumed - sum(became))
 
 
 def _lags(store: _Store, ends: Ends) -> Iterator[Lag]:

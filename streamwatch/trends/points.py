@@ -13,7 +13,7 @@ Examples:
     3
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -60,7 +60,7 @@ class Points(NamedTuple):
         """The windows that begin in [from, to)."""
         first = 0 if from_ms is None else int(np.searchsorted(self.start_ms, from_ms))
         last = len(self.start_ms) if to_ms is None else int(np.searchsorted(self.start_ms, to_ms))
-        return Points(*(column[first:last] for column in self))
+        return of_columns(column[first:last] for column in self)
 
     def rows(self) -> list[list[Any]]:
         """One list a window, in the order of `COLUMNS`."""
@@ -78,11 +78,16 @@ class Points(NamedTuple):
         return [list(row) for row in zip(*columns, strict=True)]
 
 
+def of_columns(columns: Iterable[Any]) -> Points:
+    """Points out of their columns, in order."""
+    return Points(*columns)
+
+
 def joined(some: Sequence[Points]) -> Points:
     """Points one after the other."""
     if not some:
         return NOTHING
-    return Points(*(np.concatenate(columns) for columns in zip(*some, strict=True)))
+    return of_columns(np.concatenate(columns) for columns in zip(*some, strict=True))
 
 
 def _reals(column: Real) -> list[float | None]:

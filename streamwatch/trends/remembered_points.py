@@ -97,9 +97,10 @@ class PointReader:
         kept = {day: self._kept((series, step_ms, day), epochs) for day in days}
         stale = [day for day in days if documents[day] and sum(_documents_of(kept[day])) != documents[day]]
         for start in range(0, len(stale), DAYS_AT_ONCE):
-            for day, one in self._read_days(series, step_ms, stale[start : start + DAYS_AT_ONCE], kept, epochs).items():
-                kept[day] = one
-                self._keep((series, step_ms, day), one)
+            some = stale[start : start + DAYS_AT_ONCE]
+            for day, fresh in self._read_days(series, step_ms, some, kept, epochs).items():
+                kept[day] = fresh
+                self._keep((series, step_ms, day), fresh)
         parts = [part for day in days if documents[day] and (one := kept[day]) is not None for part in one.parts]
         return joined(parts).between(from_ms, to_ms)
 

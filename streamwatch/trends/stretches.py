@@ -21,7 +21,7 @@ from streamwatch.timeline import DAY_MS
 from streamwatch.trends.cells import EMPTY, UNREAD
 from streamwatch.trends.keys import Keys
 from streamwatch.trends.levels import LEVELS, MINUTE, REGISTERED, Level, coarsest_dividing
-from streamwatch.trends.points import UNKNOWN, Points, Real, Whole
+from streamwatch.trends.points import UNKNOWN, Points, Real, Whole, of_columns
 from streamwatch.trends.sketch import K
 
 CALLS_AT_ONCE = 1000
@@ -66,7 +66,7 @@ class StretchReader:
         authors, texts = self._distinct(series, level, step_ms, numbers, cells, there)
         starts = np.array(numbers, np.int64)[:, None] * self._ms + np.arange(0, self._ms, step_ms)
         return [
-            Points(*(column[i][there[i]] for column in (starts, counts, low, high, authors, texts)))
+            of_columns(column[i][there[i]] for column in (starts, counts, low, high, authors, texts))
             for i in range(len(numbers))
         ]
 
