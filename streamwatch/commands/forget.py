@@ -28,14 +28,15 @@ QUIET_S = 2.0
 @click.option("--by", default=user, show_default="the account's name", help="Who forgets: it is recorded.")
 @click.option("--replay", type=click.Path(path_type=Path, file_okay=False),
               help="Folder of the replay store.  [default: replay/ in STREAMWATCH_REGISTRY]")  # fmt: skip
-@click.option("--offline", is_flag=True, help="Only the replay store and the list: no broker is asked.")
+@click.option("--offline", is_flag=True, help="Only the two stores and the list: no broker is asked.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def forget(
     ids: tuple[str, ...], authors: tuple[str, ...], by: str, replay: Path | None, offline: bool, as_json: bool
 ) -> None:
     """Forget documents by id, or all of a writer: nothing learns from them again.
 
-    They leave the replay store, the labelling queue, the answers, and what alerts show. A list beside the replay store says
+    They leave the replay store, the dashboard's document store (STREAMWATCH_DOCUMENTS; its files on the disk too, while an
+    indexer writes or not), the labelling queue, the answers, and what alerts show. A list beside the replay store says
     that a document with this hash was forgotten, when and by whom, without text, name or id; retraining leaves out
     what is on it. Doing it again changes nothing.
 
@@ -89,10 +90,24 @@ def _forget(settings: Settings, folder: Path, wanted: Any, by: str, bars: Bars, 
         return left
 
     change_replay(folder, change)
+    bars.watch("forget", 3, 4, "the document store")
+    n_documents = _forget_documents(settings, wanted)
     _send(settings, writes, bars)
     counts = {name: sum(one.channel == name for one in writes) for name in ("drift", "alerts")}
     labels = sum(one.channel == "labels" and one.value is None for one in writes)
-    return {"replay": before["n"], "labels": labels, **counts, **left}
+    return {"replay": before["n"], "documents": n_documents, "labels": labels, **counts, **left}
+
+
+def _forget_documents(settings: Settings, wanted: Any) -> int:
+    """Out of the store behind the dashboard; how many there were."""
+    from streamwatch.documents.folder import documents_folder
+    from streamwatch.documents.sqlite import open_store
+
+    store = open_store(documents_folder(settings))
+    try:
+        return store.delete(wanted.ids, wanted.authors)
+    finally:
+        store.close()
 
 
 def _writes(settings: Settings, wanted: Any, bars: Bars) -> tuple[list[Any], dict[str, int]]:

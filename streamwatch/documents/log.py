@@ -4,6 +4,7 @@ Two clients. One reads; its group is for lag displays only, and nobody joins it.
 and end, and what the classify group has committed, which says whether a hole can still be filled.
 """
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
@@ -20,11 +21,16 @@ from streamwatch.embedded.end_offsets import read_end_offsets
 from streamwatch.errors import BrokerUnavailable, RejectError
 from streamwatch.records import Classified
 
+log = logging.getLogger(__name__)
+
 MAX_RECORDS = 2000
 """Records of one read: a commit to the disk costs as much as some hundred documents, so larger reads save little more."""
 FETCH_BYTES = 4 * 1024 * 1024
 ASKER_WAIT_MS = 10
 """It reads only what is there."""
+ASK_MS = 10_000
+"""How long an answer may take before the connection is made anew; without a bound the client asks a lost coordinator for ever."""
+COMMIT_MS = 1000
 PROBE_MS = 5000
 """How long one record that is there may take to come."""
 
@@ -78,12 +84,12 @@ class ClassifiedLog:
     def starts(self) -> dict[int, int]:
         """The first offset of each partition that still exists."""
         with _answering(self._settings):
-            return {part.partition: n for part, n in self._asker.beginning_offsets(self.parts).items()}
+            return {part.partition: n for part, n in self._asker.beginning_offsets(self.parts, ASK_MS).items()}
 
     def ends(self) -> dict[int, int]:
         """The offset after the last record of each partition, right on every broker."""
         with _answering(self._settings):
-            answered = self._asker.end_offsets(self.parts)
+            answered = self._asker.end_offsets(self.parts, ASK_MS)
             if not capabilities(self._settings.idempotence).end_offset_in_list:
                 answered = read_end_offsets(self._asker, answered)
                 self._asker.unsubscribe()  # it would go on fetching for nobody
@@ -93,7 +99,8 @@ class ClassifiedLog:
         """By source channel, the classify group's committed offset."""
         with _answering(self._settings):
             return {
-                name: self._asker.committed(TopicPartition(channel(self._settings, name), partition)) or 0
+                name: self._asker.committed(TopicPartition(channel(self._settings, name), partition), timeout_ms=ASK_MS)
+                or 0
                 for name in SOURCES
             }
 
@@ -108,11 +115,12 @@ class ClassifiedLog:
         return records[0].value if records and records[0].offset == offset else None
 
     def show_lag(self, positions: Mapping[int, int]) -> None:
-        """Commit for displays; the truth is in the store."""
-        with _answering(self._settings):
-            self._reader.commit(
-                {TopicPartition(self.name, p): OffsetAndMetadata(offset, "", -1) for p, offset in positions.items()}
-            )
+        """Commit for displays; the truth is in the store, so one that fails is left to the next."""
+        offsets = {TopicPartition(self.name, p): OffsetAndMetadata(offset, "", -1) for p, offset in positions.items()}
+        try:
+            self._reader.commit(offsets, timeout_ms=COMMIT_MS)
+        except KafkaError as error:
+            log.debug("lag display not committed: %s", error)
 
 
 def record_of(value: bytes | None) -> Classified | None:

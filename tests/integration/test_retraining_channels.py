@@ -9,6 +9,10 @@ import pytest
 from streamwatch import broker, channels
 from streamwatch.codec import encode
 from streamwatch.config import Settings
+from streamwatch.documents.indexer import Indexer
+from streamwatch.documents.sqlite import open_store
+from streamwatch.documents.sqlite.writing import SqliteWriter
+from streamwatch.documents.store import Query
 from streamwatch.following.alert_log import newest_alerts
 from streamwatch.labelling.answers import read_labels
 from streamwatch.labelling.examples import answer, sample
@@ -63,6 +67,9 @@ def deployment(tansu_settings: Settings) -> Settings:
 def test_a_writer_is_forgotten_in_queue_answers_alerts_and_draws(
     deployment: Settings, start_command: Any, tmp_path: Path
 ) -> None:
+    deployment = deployment.model_copy(update={"documents": str(tmp_path / "documents")})
+    writer = SqliteWriter(tmp_path / "documents", deployment)
+    Indexer(deployment, writer).run(once=True)
     process = start_command(
         deployment, "forget", "--author", "0000000000000aaa", "--replay", str(tmp_path), "--by", "ana", "--json"
     )
@@ -70,6 +77,7 @@ def test_a_writer_is_forgotten_in_queue_answers_alerts_and_draws(
     assert process.returncode == 0, errors
     assert json.loads(output) == {
         "replay": 0,
+        "documents": 2,
         "labels": 2,
         "drift": 2,
         "alerts": 1,
@@ -83,6 +91,8 @@ def test_a_writer_is_forgotten_in_queue_answers_alerts_and_draws(
     drawn = draw(classified_records(deployment), 10)
     assert [one.id for one in drawn if not gone(id_hash(one.id), one.author_hash)] == ["d3"]
     assert [one.id for one in newest_alerts(deployment)["x"].evidence.documents] == ["d3"]
+    assert [one.id for one in open_store(tmp_path / "documents").find(Query()).items] == ["d3"]
+    writer.close()
 
 
 def test_a_retraining_without_answers_on_the_channel_says_so(
