@@ -27,6 +27,7 @@ export const times = (value) => (Number.isFinite(value) ? `${value.toFixed(value
 /** A number to a few figures that says its size: 1,240 or 3.1 million. */
 export function big(value) {
   if (!Number.isFinite(value)) return "–";
+  if (Math.abs(value) < 100) return value.toFixed(1);
   return value < 1e6 ? whole.format(value) : new Intl.NumberFormat("en-GB", { notation: "compact", compactDisplay: "long", maximumFractionDigits: 1 }).format(value);
 }
 

@@ -120,7 +120,7 @@ function helpButton() {
 function person() {
   const button = make("button", { type: "button", class: "button quiet small person" });
   const fill = () => {
-    button.textContent = session.asks_name || !session.name ? "Say who you are" : session.name;
+    button.textContent = session.asks_name || !session.name ? "Your name?" : session.name;
     button.title = `${session.role}${session.verified ? "" : ", name not verified"}`;
   };
   button.addEventListener("click", () => (session.way === "loopback" ? askName().catch(() => {}) : logOut()));

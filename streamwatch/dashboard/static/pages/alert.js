@@ -14,6 +14,9 @@ import { throttle } from "/static/throttle.js";
 const BEFORE_MS = 6 * 3600000;     // of the trend before the onset: enough to see what was usual
 const AFTER_MS = 3600000;
 const REFRESH_MS = 200;
+/** What score and threshold are in, by the kind of the test. */
+const SCORES = { negative_share: ["Evidence (e-value)", "Needed to fire"], negative_volume: ["By chance, once in … weeks", "Needed to fire"] };
+const STEP = "5m";                 // of the chart around an alert: minutes of a small series are noise
 const SENTENCES = 5;               // of the explanation that are shown at once
 
 export const page = {
@@ -106,7 +109,7 @@ function figures(alert) {
   if (alert.kind === "stalled") return null;
   const facts = [
     ["Documents", count(alert.n)], ["Negative", count(alert.k)], ["Negative share", percent(alert.share)], ["Usually", `${percent(alert.p0_low)} – ${percent(alert.p0_high)}`],
-    ["Expected negatives", count(Math.round(alert.k_expected))], ["Against expected", times(alert.lift)], ["Evidence (e-value)", big(alert.score)], ["Needed to fire", big(alert.threshold)],
+    ["Expected negatives", count(Math.round(alert.k_expected))], ["Against expected", times(alert.lift)], ...(SCORES[alert.kind] ?? SCORES.negative_share).map((name, i) => [name, big([alert.score, alert.threshold][i])]),
   ];
   return card("In numbers", make("dl", { class: "facts" }, facts.map(([name, value]) => make("div", {}, make("dt", { text: name }), make("dd", { text: value })))));
 }
@@ -124,7 +127,7 @@ function trend(alert, plot, context) {
 
 async function chart(alert, plot, context) {
   try {
-    const answer = await context.api.get("trends", { series: alert.series, ...spanOf(alert, context), baseline: true }, context);
+    const answer = await context.api.get("trends", { series: alert.series, ...spanOf(alert, context), step: STEP, baseline: true }, context);
     if (!answer.n_rows) { plot.replaceChildren(empty("Its windows are no longer kept")); return; }
     const made = new Chart(plot, { context, label: `Trend of ${alert.series}`, onZoom: (from, to) => context.navigate(trendLink(alert.series, { from: Math.floor(from), to: Math.ceil(to) })), onPick: () => context.navigate(trendOf(alert, context)), onCursor: () => {} });
     made.show(new Grid(answer), { marks: { alerts: answer.alerts ?? [], promotions: answer.promotions ?? [], toMs: answer.to_ms } });

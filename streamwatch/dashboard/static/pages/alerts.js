@@ -66,13 +66,11 @@ function toolbar(wanted, change, { signal }) {
     make("label", { class: "check" }, silenced, "Silenced too"));
 }
 
-/** Open means firing or pending: two questions, put together here. Later pages are of one state. */
-async function find(wanted, { api }, signal, cursor = null) {
+/** Open means firing or pending. */
+function find(wanted, { api }, signal, cursor = null) {
   const { severity, kind, series, rule } = wanted;
-  const ask = (state, limit) => api.get("alerts", { state, severity, kind, series, rule, limit, cursor }, { signal });
-  if (wanted.state !== "open") return ask(wanted.state, PAGE);
-  const [firing, pending] = await Promise.all([ask("firing", OPEN_MOST), ask("pending", OPEN_MOST)]);
-  return { items: [...firing.items, ...pending.items], next: null };
+  const state = wanted.state === "open" ? ["firing", "pending"] : wanted.state;
+  return api.get("alerts", { state, severity, kind, series, rule, limit: wanted.state === "open" ? OPEN_MOST : PAGE, cursor }, { signal });
 }
 
 function kept(found, wanted, context) {

@@ -1,6 +1,6 @@
 /* Overview: which series are unusual now. The most surprising first, what is usual beside what is; alerts above it all. */
 import { make } from "/static/dom.js";
-import { count, percent } from "/static/format.js";
+import { count, percent, plural } from "/static/format.js";
 import { openAlerts } from "/static/parts/alert-cards.js";
 import { SeriesTable } from "/static/parts/series-table.js";
 import { segments } from "/static/parts/segments.js";
@@ -9,8 +9,8 @@ import { empty } from "/static/region.js";
 import { throttle } from "/static/throttle.js";
 
 const HOURS = [[1, "1 h"], [6, "6 h"], [24, "24 h"], [168, "7 d"]];
-const KINDS = [["", "All"], ["ticker", "Tickers"], ["entity", "Names"], ["topic", "Topics"], ["source", "Sources"]];
-const VOICES = [["ticker:", "Tickers"], ["entity:", "Names"], ["topic:", "Topics"]];
+const KINDS = [["", "All"], ["ticker", "Tickers"], ["entity", "Entities"], ["topic", "Topics"], ["source", "Sources"]];
+const VOICES = [["ticker:", "Tickers"], ["entity:", "Entities"], ["topic:", "Topics"]];
 const LIMIT = 200;                 // rows that people scroll; the search finds the others
 const REFRESH_MS = 800;            // of the table while documents come in: a change is seen within a second
 
@@ -21,7 +21,7 @@ export const page = {
   mount(root, context) {
     const wanted = {
       hours: Number(context.query.get("hours")) || 24, kind: context.query.get("kind") ?? "",
-      search: context.query.get("search") ?? "", sort: context.query.get("sort") ?? "surprise", voice: "ticker:",
+      search: context.query.get("search") ?? "", sort: context.query.get("sort") ?? "surprise", voice: "",
     };
     const said = make("p", { class: "soft" });
     const alerts = make("section", { class: "open-alerts", "aria-label": "Open alerts" });
@@ -30,6 +30,7 @@ export const page = {
     const table = new SeriesTable(context, { sort: (by) => { wanted.sort = by; remember(); }, selected: drawSelection });
     const selection = make("div", { class: "actions selection", hidden: true });
 
+    const voiceChoice = make("div");
     const head = make("div", { class: "page-head" },
       make("div", {}, make("h1", { text: "What is unusual now" }), said),
       make("div", { class: "toolbar" }, segments("Span", HOURS, wanted.hours, (hours) => { wanted.hours = hours; remember(); voice.reload(); })));
@@ -42,7 +43,7 @@ export const page = {
         list),
       make("aside", { class: "stack", "aria-label": "Share of voice" },
         make("section", { class: "card" },
-          make("div", { class: "card-head" }, make("h2", { text: "Share of voice" }), segments("Of", VOICES, wanted.voice, (prefix) => { wanted.voice = prefix; voice.reload(); })),
+          make("div", { class: "card-head" }, make("h2", { text: "Share of voice" }), voiceChoice),
           voices),
         reading())));
 
@@ -54,10 +55,21 @@ export const page = {
     });
     const voice = context.region(voices, {
       label: "Share of voice", rows: 5,
-      load: (signal) => api.get("series/share-of-voice", { prefix: wanted.voice, hours: wanted.hours }, { signal }),
+      load: (signal) => loadVoices(signal),
       draw: ({ items }) => drawVoices(items, context.watchlist.names()),
     });
     openAlerts(alerts, context);
+
+    /** Of tickers, unless nobody names one; then of the kind that somebody names. */
+    async function loadVoices(signal) {
+      let found = null;
+      for (const [prefix] of wanted.voice ? [[wanted.voice]] : VOICES) {
+        found = await api.get("series/share-of-voice", { prefix, hours: wanted.hours }, { signal });
+        voiceChoice.replaceChildren(segments("Of", VOICES, prefix, (chosen) => { wanted.voice = chosen; voice.reload(); }));
+        if (found.items.length) break;
+      }
+      return found;
+    }
 
     function remember() {
       const { hours, kind, search: text, sort } = wanted;
@@ -127,13 +139,13 @@ function drawVoices(items, names) {
     make("a", { href: trendLink(item.name) }, seriesName(item.name)),
     make("span", { class: "num", text: percent(item.part) }),
     make("span", { class: "meter voice", styles: { "--part": item.part, "--bad": item.n ? item.negative / item.n : 0 } }, make("i")),
-    make("span", { class: "faint", text: `${count(item.n)} documents, ${percent(item.n ? item.negative / item.n : NaN)} negative` }))));
+    make("span", { class: "faint", text: `${plural(item.n, "document")}, ${percent(item.n ? item.negative / item.n : NaN)} negative` }))));
 }
 
 /** How to read the table: folded away after it was read once. */
 function reading() {
   return make("details", { class: "card reading" }, make("summary", { text: "How to read this" }), make("div", { class: "card-body stack soft" },
-    make("p", { text: "The grey band is where the negative share usually lies at these hours, the tick what is expected. A bar with a pointed end stands above the band." }),
+    make("p", { text: "The grey band is where the negative share usually lies at these hours, the tick what is expected. A bar with a pointed end stands above it by two standard deviations or more." }),
     make("p", { text: "Surprise counts standard deviations above what is expected, with the swings that the series has anyway taken into account. It orders the table; it raises no alert. Alerts come from a sequential test with a bound on false alarms." }),
     make("p", { text: "Share of voice is the part of all documents about one of these. A document that names two counts for both." })));
 }

@@ -8,7 +8,7 @@ import { parts, plural } from "/static/format.js";
 import { Chart } from "/static/parts/chart.js";
 import { documentList } from "/static/parts/documents.js";
 import { drawer } from "/static/parts/drawer.js";
-import { Grid } from "/static/parts/grid.js";
+import { Grid, SPARSE } from "/static/parts/grid.js";
 import { picture, save } from "/static/parts/picture.js";
 import { segments } from "/static/parts/segments.js";
 import { seriesPicker } from "/static/parts/series-picker.js";
@@ -126,8 +126,8 @@ class Trend {
   saying(earlier) {
     const { answer, context } = this;
     const step = context.time.span(answer.step_ms);
-    const lines = [`Step ${step}${this.wanted.step ? "" : `, ${answer.step_why}`}`, `times in ${context.time.zone()}`];
-    if (this.grid.pool > 1) lines.push(`bold: ${context.time.span(this.grid.pool * answer.step_ms)} together, faint: each step`);
+    const lines = [`Step ${this.wanted.step || !answer.step_why ? step : answer.step_why}`, `times in ${context.time.zone()}`];
+    if (this.grid.pool > 1) lines.push(`bold: ${context.time.span(this.grid.pool * answer.step_ms)} together, faint: each step${this.grid.series.some((one) => one.perWindow < SPARSE) ? ", as dots where it holds few documents" : ""}`);
     if (answer.counted_from === "documents") lines.push("counted from the documents that are kept, no baseline");
     if (earlier) lines.push(`dashed grey: ${context.time.span(answer.from_ms - earlier.from_ms)} earlier`);
     const why = answer.series.find((one) => !one.baseline && one.baseline_why)?.baseline_why;

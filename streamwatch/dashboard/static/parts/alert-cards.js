@@ -10,11 +10,8 @@ const RANK = { critical: 0, warning: 1, info: 2 };
 export function openAlerts(root, context) {
   const part = context.region(root, {
     label: "Open alerts", rows: 1,
-    load: async (signal) => {
-      const [firing, pending] = await Promise.all(["firing", "pending"].map((state) => context.api.get("alerts", { state, limit: 100 }, { signal })));
-      return [...firing.items, ...pending.items];
-    },
-    draw: (items) => cards(items, context),
+    load: (signal) => context.api.get("alerts", { state: ["firing", "pending"], limit: 100 }, { signal }),
+    draw: ({ items }) => cards(items, context),
   });
   context.live.on("alert", throttle(part.reload, 200, context.signal), context);
   context.live.on("decision", throttle(part.reload, 500, context.signal), context);

@@ -1,5 +1,6 @@
 /* The options of the two plots of a trend for uPlot: negative share above, number of documents below. */
 import { percent, short } from "/static/format.js";
+import { SPARSE } from "/static/parts/grid.js";
 import { marksPlugin } from "/static/parts/chart-marks.js";
 import { colours } from "/static/theme.js";
 import { time } from "/static/time.js";
@@ -67,7 +68,9 @@ export function shareLines(grid, compared, colour) {
     const bold = { stroke: line, width: 2, dash: DASHES[i % 5], spanGaps: false };
     const dots = { points: { show: isolated(one), size: 4, fill: line, stroke: line } };
     if (!one.pooled) { add(one.share, { ...bold, ...dots }); return; }
-    add(one.share, { stroke: line, width: 1, alpha: grid.series.length === 1 ? RAW_ALPHA : RAW_ALPHA / 2, ...dots });
+    const alpha = grid.series.length === 1 ? RAW_ALPHA : RAW_ALPHA / 2;
+    if (one.perWindow >= SPARSE) add(one.share, { stroke: line, width: 1, alpha, ...dots });
+    else add(one.share, { stroke: "transparent", width: 0, alpha, points: { show: true, size: 4, fill: line, stroke: line, width: 0 } });
     add(one.pooled, bold);
   });
   return { columns, series, bands };
@@ -75,7 +78,7 @@ export function shareLines(grid, compared, colour) {
 
 /** Least and greatest are worth a band only where they are not the share itself. */
 function spreads(one) {
-  return one.share.some((share, i) => share !== null && one.high[i] !== null && one.high[i] - one.low[i] > 1e-9);
+  return one.perWindow >= SPARSE && one.share.some((share, i) => share !== null && one.high[i] !== null && one.high[i] - one.low[i] > 1e-9);
 }
 
 /** A window between two empty ones has no line to either: then points are drawn. */

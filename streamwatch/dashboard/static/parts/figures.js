@@ -6,13 +6,13 @@ const WIDTH = 132;
 const HEIGHT = 22;
 
 /**
- * A share from 0 to 100 %: a grey band where it usually lies, a tick at what is expected, a bar to where it is now. The bar
- * ends in a pointed head when it stands above the band, so that it is told without its colour.
+ * A share from 0 to 100 %: a grey band where it usually lies, a tick at what is expected, a bar to where it is now. A bar
+ * that stands notably above the band ends in a pointed head, so that it is told without its colour.
  */
-export function shareFigure(share, low, high, expected) {
+export function shareFigure(share, low, high, expected, notable) {
   const x = (value) => Math.max(0, Math.min(1, value)) * WIDTH;
   const known = Number.isFinite(low) && Number.isFinite(high);
-  const above = known && share > high;
+  const above = known && notable && share > high;
   const words = known ? `${percent(share)} negative; usually ${percent(low)} to ${percent(high)}` : `${percent(share)} negative; nothing is known of what is usual`;
   return draw("svg", { class: above ? "share-figure above" : "share-figure", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, width: WIDTH, height: HEIGHT, role: "img", "aria-label": words },
     draw("rect", { class: "track", x: 0, y: 8, width: WIDTH, height: 6, rx: 3 }),

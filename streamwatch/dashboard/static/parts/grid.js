@@ -5,7 +5,11 @@
  */
 const MAX_ROWS = 50000;            // more than that is read as a file, not looked at
 const NOISY_ROWS = 240;            // fewer windows are looked at one by one, and need no second line
-const POOLS = 100;                 // the pooled line has about so many independent values, whatever the step
+const POOLS = 100;                 // the pooled line has about so many independent values, whatever the step,
+const POOL_DOCUMENTS = 30;         // each of about so many documents: a share of 5 has a standard error of 20 %, of 30 of 9 %
+const FEWEST_POOLS = 12;           // and a line it must remain
+const FEWEST = 5;                  // documents of which a share is drawn at all in the pooled line
+export const SPARSE = 8;           // documents a window, below which its own share is a dot and no line
 
 export class Grid {
   constructor(answer) {
@@ -18,9 +22,17 @@ export class Grid {
     const last = Math.max(answer.to_ms - 1, ...starts);
     const rows = Math.min(MAX_ROWS, Math.max(1, Math.floor((last - this.fromMs) / this.stepMs) + 1));
     this.x = Float64Array.from({ length: rows }, (_, i) => this.fromMs + i * this.stepMs);
-    this.pool = rows > NOISY_ROWS ? Math.round(rows / POOLS) : 1;
     this.series = answer.series.map((one) => this.spread(one));
+    this.pool = this.pooling();
     this.smooth();
+  }
+
+  /** How many windows the bold line takes together: more where they are many, and where each holds few documents. */
+  pooling() {
+    const least = this.length > NOISY_ROWS ? Math.round(this.length / POOLS) : 1;
+    const most = Math.max(least, Math.floor(this.length / FEWEST_POOLS));
+    const few = Math.min(...this.series.map((one) => one.perWindow));
+    return Math.max(least, Math.min(most, few > 0 && few < POOL_DOCUMENTS ? Math.ceil(POOL_DOCUMENTS / few) : 1));
   }
 
   /** Each series' share over the last few windows together, where single ones are noise: their negatives over their documents. */
@@ -33,7 +45,7 @@ export class Grid {
       for (let i = 0; i < this.length; i += 1) {
         n += one.n[i] - (one.n[i - this.pool] ?? 0);
         negative += one.negative[i] - (one.negative[i - this.pool] ?? 0);
-        one.pooled[i] = n > 0 ? negative / n : null;
+        one.pooled[i] = n >= FEWEST ? negative / n : null;
       }
     }
   }
@@ -56,6 +68,7 @@ export class Grid {
       made.low[i] = point[column.share_low];
       made.high[i] = point[column.share_high];
     }
+    made.perWindow = one.points.length ? one.points.reduce((sum, point) => sum + point[column.n], 0) / one.points.length : 0;
     if (one.baseline?.length) this.band(made, one.baseline);
     return made;
   }

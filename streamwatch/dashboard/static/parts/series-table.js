@@ -10,6 +10,8 @@ const COLUMNS = [
   ["n", "Documents", "All, and the negative ones of them"], ["", "Course", "Documents, and in front the negative ones"],
 ];
 
+const NOTABLE = 2;                 // standard deviations from which on a row stands out: chance alone does that to one in forty
+
 export class SeriesTable {
   constructor(context, { sort, selected }) {
     this.context = context;
@@ -109,12 +111,11 @@ function state(item) {
 
 function share(item) {
   const known = Number.isFinite(item.p0_low) && Number.isFinite(item.p0_high);
-  return [make("span", { class: known && item.share > item.p0_high ? "strong negative" : "strong", text: percent(item.share) }),
-    shareFigure(item.share, item.p0_low, item.p0_high, item.p0),
+  const notable = item.surprise >= NOTABLE;
+  return [make("span", { class: notable ? "strong negative" : "strong", text: percent(item.share) }),
+    shareFigure(item.share, item.p0_low, item.p0_high, item.p0, notable),
     make("span", { class: "faint usual", text: known ? `usually ${percent(item.p0_low)} – ${percent(item.p0_high)}` : "no history yet" })];
 }
-
-const NOTABLE = 3;                 // standard deviations from which on the number stands out
 
 function surprise(item) {
   return make("span", { class: item.surprise >= NOTABLE ? "strong negative" : "", text: sigmas(item.surprise) });
