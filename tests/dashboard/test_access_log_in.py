@@ -139,6 +139,13 @@ def test_a_session_is_over_with_the_key_that_it_was_made_with(turned: Served) ->
     assert turned.client(key=made["key"]).get(f"{API}/session").status_code == 401
 
 
+def test_who_is_logged_in_may_log_in_as_somebody_else_by_the_form(served: Served) -> None:
+    client = served.log_in(served.key("viewer"))
+    del client.headers["X-CSRF-Token"]
+    assert client.post("/login/key", data={"key": served.key("admin"), "next": "/"}).status_code == 303
+    assert client.get(f"{API}/session").json()["role"] == "admin"
+
+
 def test_by_a_name_that_networks_carry_cookies_are_secure(served: Served) -> None:
     client = served.client(Host="dash.example.org", Origin="https://dash.example.org")
     answer = client.post("/login/key", data={"key": served.key("viewer"), "next": "/"})
@@ -247,6 +254,12 @@ def test_who_guesses_keys_is_told_to_wait_and_locks_nobody_out(strict: Served) -
     assert strict.client(key=strict.key("viewer")).get(f"{API}/session").status_code == 200
     strict.shift_ms += 60_000
     assert strict.client(key=right).get(f"{API}/session").status_code == 200
+
+
+def test_who_guesses_ever_other_keys_is_told_to_wait_and_locks_nobody_out(strict: Served) -> None:
+    guesses = [strict.client(key=f"sw_{number:08d}_" + "x" * 43) for number in range(6)]
+    assert [one.get(f"{API}/session").status_code for one in guesses] == [401] * 3 + [429] * 3
+    assert strict.client(key=strict.key("viewer")).get(f"{API}/session").status_code == 200
 
 
 def test_who_guesses_at_the_form_is_told_to_wait(strict: Served) -> None:

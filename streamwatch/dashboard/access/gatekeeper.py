@@ -145,7 +145,12 @@ class Gatekeeper:
         if fault := _page_fault(asked, self.settings.dashboard_url):
             raise _not_ours(fault)
         csrf = asked.person.csrf if asked.person else ""
-        if asked.token and asked.person and not same_token(asked.headers.get(CSRF_HEADER, ""), csrf):
+        if (
+            takes == "json"
+            and asked.token
+            and asked.person
+            and not same_token(asked.headers.get(CSRF_HEADER, ""), csrf)
+        ):
             raise Problem(
                 403,
                 "csrf",

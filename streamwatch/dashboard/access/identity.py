@@ -35,13 +35,14 @@ class Identity:
     def of_key(self, text: str, address: str) -> ApiKey:
         """The key that was shown. Raises `Problem` 401, or 429 after too many that did not open.
 
-        Tries are counted for each address and id: who guesses one key from somewhere locks nobody else out.
+        Tries are counted for each address and, where there is a key of that id, for the id: who guesses one key from
+        somewhere locks nobody out who has another.
         """
-        now_ms = self._clock()
-        tries = f"{address} {parse(text)}"
+        now_ms, decisions, key_id = self._clock(), self._decisions(), parse(text)
+        tries = f"{address} {key_id if decisions.key(key_id) else ''}"
         if wait_s := self._failures.wait_s(tries, now_ms):
             raise too_many(wait_s, "too many keys that do not open")
-        key = find(self._decisions(), text, now_ms)
+        key = find(decisions, text, now_ms)
         if key is None:
             self._failures.take(tries, now_ms)
             raise Problem(

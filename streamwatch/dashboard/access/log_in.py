@@ -44,6 +44,7 @@ def pages(gate: Any) -> APIRouter:
         form = await _form(request)
         then = local_path(form.get("next", ""))
         try:
+            _check_tries(gate, asked)
             key = gate.identity.of_key(form.get("key", "").strip(), asked.address)
             return await _come_in(gate, asked, person_of_key(key), then, key_id=key.id)
         except (Problem, StreamwatchError) as error:
@@ -183,7 +184,7 @@ PAGE = """<!doctype html>
 </body>
 </html>
 """
-FAULT = '    <p class="login-fault" role="alert"><strong>{title}.</strong> {detail}</p>'
+FAULT = '    <p class="login-fault" role="alert"><strong>{title}:</strong> {detail}</p>'
 PROVIDER = (
     '    <p><a class="button main" href="/login/oidc?next={then}">Log in with your organisation’s account</a></p>'
 )
@@ -194,7 +195,7 @@ KEY = """    <form method="post" action="/login/key" class="login-form">
       <input type="hidden" name="next" value="{then}">
       <label for="key">API key</label>
       <input id="key" name="key" type="password" autocomplete="current-password" required spellcheck="false" maxlength="100">
-      <button class="button" type="submit">Log in with a key</button>
+      <button class="button{main}" type="submit">Log in with a key</button>
       <p class="soft">It begins with <code>sw_</code>. An admin makes one: <code>streamwatch keys add NAME</code></p>
     </form>"""
 
@@ -209,6 +210,6 @@ def _page(gate: Any, asked: Asked, then: str, problem: Problem | None = None) ->
         parts.append(NO_TLS.format(what="An admin sets STREAMWATCH_DASHBOARD_URL=https://…"))
     if gate.provider is not None:
         parts.append(PROVIDER.format(then=quote(then, safe="")))
-    parts.append(KEY.format(then=safe))
+    parts.append(KEY.format(then=safe, main="" if gate.provider else " main"))
     status, headers = (problem.status, problem.headers) if problem else (200, {})
     return HTMLResponse(PAGE.format(parts="\n".join(parts)), status, headers)

@@ -80,7 +80,10 @@ def check(person: Person | None, role: Role) -> Person:
     streamwatch.dashboard.problems.Problem: log in, or send a key: Authorization: Bearer sw_…
     """
     if person is None:
-        raise Problem(401, "log-in", "Nobody is logged in", "log in, or send a key: Authorization: Bearer sw_…")
+        raise Problem(
+            401, "log-in", "Nobody is logged in", "log in, or send a key: Authorization: Bearer sw_…",
+            headers={"WWW-Authenticate": "Bearer"},
+        )  # fmt: skip
     if not person.may(role):
         raise Problem(
             403,
