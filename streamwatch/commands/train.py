@@ -134,13 +134,13 @@ def train(data: Path, out: Path, log_dir: Path | None, threads: int, as_json: bo
     try:
         with Bars(console) as bars, stop:
             if rest["search"]:
-                request = searched(request, rest["search"], bars.watch)
+                request = searched(request, rest["search"], bars.watch, stop.asked)
             if rest["measure_only"]:
                 manifest = measure_again(request, bars.watch)
             else:
                 manifest = train_adapter(request, bars.watch, journal, stop.asked)
     except KeyboardInterrupt:
-        click.echo(f"stopped: the same command goes on from the checkpoint in {out}", err=True)
+        click.echo(f"stopped: the same command goes on from what is in {out}", err=True)
         raise SystemExit(EXIT_INTERRUPTED) from None  # click swallows its own Exit where it is not standalone
     finally:
         journal.close()

@@ -29,6 +29,7 @@ from streamwatch.learning.precisions import measure_precisions, scale_tensors, s
 from streamwatch.learning.request import Request, check, command_line
 from streamwatch.learning.teachers import HEARD_FILE, heard_before, teach
 from streamwatch.learning.trainer import Trainer
+from streamwatch.learning.tried import SEARCH_FILE
 from streamwatch.learning.written import Written, write_weights
 from streamwatch.models.adapter import head_weights, load_network, read_adapter, write_adapter
 from streamwatch.models.base import BASE, TOKENIZER_FILE, locate_base
@@ -46,22 +47,23 @@ def train_adapter(
     `ModelError` on a bad teacher or start, `KeyboardInterrupt` after a checkpoint when `stopping` says so.
     """
     check(request)
-    plan, material = request.plan, _material(request, watch)
+    plan, material = request.plan, material_of(request, watch)
     if request.release:
         _check_files(request, material)
     network = network_to_train(request.base, material.heads, plan, plan.n_steps(len(material.train)), request.start)
     request.out.mkdir(parents=True, exist_ok=True)
-    run = _run_name(request, material)
+    run = run_name(request, material)
     lesson = _lesson(request, material, run, watch)
     trainer = Trainer(network, lesson, plan, request.out, run, judge_of(network, material), journal, stopping)
     trainer.fit(lambda done, total, loss: watch("train", done, total, f"step {done}, loss {loss:.3f}"))
     manifest = write_model(request, material, network, watch)
-    for name in (CHECKPOINT_FILE, HEARD_FILE):
+    for name in (CHECKPOINT_FILE, HEARD_FILE, SEARCH_FILE):
         (request.out / name).unlink(missing_ok=True)
     return manifest
 
 
-def _material(request: Request, watch: Watcher) -> Material:
+def material_of(request: Request, watch: Watcher) -> Material:
+    """The texts of a request, read and divided, as tokens. Raises `ConfigError`."""
     plan = request.plan
     own = file_sha256(request.base / TOKENIZER_FILE) if request.foreign else ""
     reader = TokenReader(request.base, plan.max_tokens, plan.tail_tokens, own)
@@ -100,7 +102,7 @@ def judge_of(network: Network, material: Material) -> Callable[[], float] | None
     return judge
 
 
-def _run_name(request: Request, material: Material) -> str:
+def run_name(request: Request, material: Material) -> str:
     """A hash of everything that makes two runs the same."""
     encoder = request.foreign or BASE
     parts = [request.plan, list(request.entries), _parent(request), _teacher_hashes(request), material.files, encoder]
@@ -121,7 +123,7 @@ def measure_again(request: Request, watch: Watcher) -> Manifest:
     For a model whose manifest lacks what a newer version measures. Its weights, its command and what it learned from stay.
     """
     check(request)
-    return _complete(request, _material(request, watch), read_manifest(request.out), watch)
+    return _complete(request, material_of(request, watch), read_manifest(request.out), watch)
 
 
 def write_model(

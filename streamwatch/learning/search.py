@@ -64,3 +64,15 @@ def halve(plans: Sequence[Plan], score: Score) -> Plan:
         ranked = sorted(left, key=lambda plan: score(plan, share), reverse=True)
         left, share = ranked[: len(left) // KEPT or 1], share * KEPT
     return left[0]
+
+
+def trials_of(n_plans: int) -> int:
+    """How many trials a search among so many plans takes.
+
+    >>> trials_of(9), trials_of(1)
+    (12, 0)
+    """
+    n = 0
+    while n_plans > 1:
+        n, n_plans = n + n_plans, n_plans // KEPT or 1
+    return n

@@ -5,22 +5,25 @@ Which texts are taken is a matter of the plan's seed, so that plans with one see
 
 import random
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
+from streamwatch.errors import ConfigError
 from streamwatch.learning.evaluation import Measured, measured, pooled_states, score
-from streamwatch.learning.material import Material, TokenisedExample, Watcher, read_material
+from streamwatch.learning.job import material_of, run_name
+from streamwatch.learning.material import Material, TokenisedExample, Watcher
 from streamwatch.learning.methods.choose import network_to_train
 from streamwatch.learning.methods.regularise import Lesson
 from streamwatch.learning.objectives.targets import targets
 from streamwatch.learning.objectives.total import Objective
 from streamwatch.learning.plan import Plan
-from streamwatch.learning.request import Request
-from streamwatch.learning.search import halve, neighbours
+from streamwatch.learning.request import Request, check
+from streamwatch.learning.search import halve, neighbours, trials_of
 from streamwatch.learning.trainer import Trainer
+from streamwatch.learning.tried import Tried
 from streamwatch.models.network import Network
-from streamwatch.models.tokens import TokenReader
 
 
 def some_texts(material: Material, n_texts: int, seed: int) -> list[TokenisedExample]:
@@ -35,10 +38,12 @@ def lesson_of(material: Material, rows: list[TokenisedExample], plan: Plan) -> L
     return Lesson([row.ids for row in rows], asked, objective)
 
 
-def train_in_memory(network: Network, lesson: Lesson, plan: Plan) -> Network:
-    """Train a network without early stopping; it stays in memory."""
+def train_in_memory(
+    network: Network, lesson: Lesson, plan: Plan, stopping: Callable[[], bool] = lambda: False
+) -> Network:
+    """Train a network without early stopping; it stays in memory. Raises `KeyboardInterrupt` when `stopping` says so."""
     with tempfile.TemporaryDirectory() as folder:
-        Trainer(network, lesson, plan, Path(folder), run="").fit(lambda *_: None)
+        Trainer(network, lesson, plan, Path(folder), run="", stopping=stopping).fit(lambda *_: None)
     return network
 
 
@@ -48,19 +53,34 @@ def said_on(network: Network, rows: list[TokenisedExample], material: Material) 
     return measured(network, pooled, rows, material.heads, material.entries)
 
 
-def searched(request: Request, n_plans: int, watch: Watcher) -> Request:
-    """`request` with the best of `n_plans` plans around its own, by successive halving on the dev part."""
-    reader = TokenReader(request.base, request.plan.max_tokens, request.plan.tail_tokens)
-    material = read_material(request.data, request.entries, reader, request.plan, watch)
-    n_tried = 0
+def searched(request: Request, n_plans: int, watch: Watcher, stopping: Callable[[], bool] = lambda: False) -> Request:
+    """`request` with the best of `n_plans` plans around its own, by successive halving on the dev part.
+
+    Trials are kept in the request's folder, and a search that was interrupted goes on behind the last of them. Raises
+    `ConfigError` where nothing can be judged by, `KeyboardInterrupt` when `stopping` says so.
+    """
+    check(request)
+    material = material_of(request, watch)
+    if not material.dev:
+        raise ConfigError(
+            "--search judges plans by the dev part, and it is empty: raise --dev-share, or give more texts"
+        )
+    tried = Tried(request.out, run_name(request, material))
+    n_trials = trials_of(n_plans)
 
     def dev_score(plan: Plan, share: float) -> float:
-        nonlocal n_tried
-        n_tried += 1
-        watch("search", n_tried, 2 * n_plans, f"rate {plan.rate:g}, batch {plan.batch_size}, {share:.0%} of the texts")
-        short = msgspec.structs.replace(plan, epochs=1.0, max_minutes=0.0, patience=0)
-        rows = some_texts(material, round(share * len(material.train)), plan.seed)
-        network = network_to_train(request.base, material.heads, short, short.n_steps(len(rows)), request.start)
-        return score(said_on(train_in_memory(network, lesson_of(material, rows, short), short), material.dev, material))
+        watch("search", tried.n, n_trials, f"rate {plan.rate:g}, batch {plan.batch_size}, {share:.0%} of the texts")
+        return tried.score(plan, share, lambda: _dev_score(request, material, plan, share, stopping))
 
-    return msgspec.structs.replace(request, plan=halve(neighbours(request.plan, n_plans), dev_score))
+    plan = halve(neighbours(request.plan, n_plans), dev_score)
+    watch("search", n_trials, n_trials, f"rate {plan.rate:g}, batch {plan.batch_size}")
+    return msgspec.structs.replace(request, plan=plan)
+
+
+def _dev_score(request: Request, material: Material, plan: Plan, share: float, stopping: Callable[[], bool]) -> float:
+    """How well a plan does after one epoch of a share of the texts."""
+    short = msgspec.structs.replace(plan, epochs=1.0, max_minutes=0.0, patience=0)
+    rows = some_texts(material, round(share * len(material.train)), plan.seed)
+    network = network_to_train(request.base, material.heads, short, short.n_steps(len(rows)), request.start)
+    train_in_memory(network, lesson_of(material, rows, short), short, stopping)
+    return score(said_on(network, material.dev, material))

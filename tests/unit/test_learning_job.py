@@ -23,7 +23,10 @@ from streamwatch.learning.job import measure_again, train_adapter
 from streamwatch.learning.journal import open_journal
 from streamwatch.learning.plan import Plan
 from streamwatch.learning.request import Request, command_line
+from streamwatch.learning.search import neighbours
 from streamwatch.learning.teachers import Teacher, heard_before
+from streamwatch.learning.trial import searched
+from streamwatch.learning.tried import Tried
 from streamwatch.models.adapter import int8_scales, load_network, read_adapter
 from streamwatch.models.base import locate_base
 from streamwatch.models.manifest import read_manifest
@@ -270,6 +273,55 @@ def test_the_command_trains_and_shows_what_came_of_it(labelled_folder: Path, tmp
     assert "macro-F1" in done.stderr
     assert "sentiment/market" in json.loads(done.stdout.splitlines()[-1])["metrics"]
     assert read_manifest(tmp_path / "made").seed == 7
+
+
+def test_the_command_searches_first_and_says_what_it_found(labelled_folder: Path, tmp_path: Path) -> None:
+    arguments = command(labelled_folder, tmp_path / "made", "--epochs", "0.1", "--threads", "1", "--dev-share", "0.2")
+    done = CliRunner().invoke(train, [*arguments, "--search", "3"], catch_exceptions=False)
+    assert done.exit_code == 0
+    made = read_manifest(tmp_path / "made")
+    assert "--search" not in made.command and "--epochs 0.1" in made.command
+    rates = {plan.rate for plan in neighbours(Plan(method="lora"), 3)}
+    assert made.hyperparameters["learning_rate"] in rates
+    assert sorted(path.name for path in (tmp_path / "made").iterdir()) == ["adapter.safetensors", "manifest.json"]
+
+
+def test_a_killed_search_goes_on_behind_its_last_trial(
+    labelled_folder: Path, base_folder: Path, tmp_path: Path
+) -> None:
+    asked = request(labelled_folder, tmp_path, base_folder, dev_share=0.2)
+
+    def killed_at_the_third(stage: str, done: int, total: int, remark: str = "") -> None:
+        if stage == "search" and done == 2:
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        searched(asked, 3, killed_at_the_third)
+    seen: list[int] = []
+    found = searched(asked, 3, lambda stage, done, *_: seen.append(done) if stage == "search" else None)
+    assert seen == [2, 2, 2, 3]  # two are known, the third is computed, and the end is told
+    elsewhere = msgspec.structs.replace(asked, out=tmp_path / "elsewhere")
+    assert found.plan == searched(elsewhere, 3, ignore).plan
+
+
+def test_a_search_of_other_settings_begins_anew(tmp_path: Path) -> None:
+    assert Tried(tmp_path, "one").score(Plan(), 1.0, lambda: 0.25) == 0.25
+    assert Tried(tmp_path, "one").score(Plan(), 0.5, lambda: 0.75) == 0.75
+    assert Tried(tmp_path, "other").score(Plan(), 1.0, lambda: 0.5) == 0.5
+    (tmp_path / "search.json").write_bytes(b"{half")
+    assert Tried(tmp_path, "other").n == 0
+
+
+def test_a_search_that_nothing_can_be_judged_by_is_one_line(
+    labelled_folder: Path, base_folder: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match="raise --dev-share"):
+        searched(request(labelled_folder, tmp_path, base_folder, dev_share=0.0), 3, ignore)
+
+
+def test_a_search_stops_when_it_is_asked_to(labelled_folder: Path, base_folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        searched(request(labelled_folder, tmp_path, base_folder, dev_share=0.2), 3, ignore, stopping=lambda: True)
 
 
 def test_the_commands_help_teaches() -> None:
