@@ -51,10 +51,10 @@ EXPECTED: dict[str, str] = {
     f"GET {V1}/openapi.json": "viewer",
     f"GET {V1}/readyz": "public",
     f"GET {V1}/rules": "viewer",
-    f"POST {V1}/rules/backtest": "admin",
-    f"GET {V1}/rules/backtest/{{run_id}}": "viewer",
-    f"DELETE {V1}/rules/backtest/{{run_id}}": "admin",
-    f"POST {V1}/rules/check": "analyst",
+    f"POST {V1}/rules/backtest": "analyst",
+    f"GET {V1}/rules/backtest/{{trial_id}}": "viewer",
+    f"DELETE {V1}/rules/backtest/{{trial_id}}": "analyst",
+    f"POST {V1}/rules/check": "viewer",
     f"PUT {V1}/rules/{{name}}": "admin",
     f"DELETE {V1}/rules/{{name}}": "admin",
     f"GET {V1}/series": "viewer",
@@ -155,7 +155,8 @@ def wanted(needs: str, caller: str) -> str:
 
 def test_every_route_has_its_line_in_the_table(served: Served) -> None:
     there = {f"{method} {path}" for path, methods in routes(served).items() for method in methods}
-    assert there <= set(EXPECTED), f"routes without an expectation: {sorted(there - set(EXPECTED))}"
+    assert there - set(EXPECTED) == set(), "routes without an expectation"
+    assert set(EXPECTED) - there == set(), "expectations without a route"
 
 
 def test_every_route_asks_everybody_for_the_role_of_the_table(served: Served, callers: dict[str, httpx.Client]) -> None:
@@ -177,8 +178,12 @@ def test_a_method_that_a_route_does_not_have_is_refused_to_everybody(
     served: Served, callers: dict[str, httpx.Client]
 ) -> None:
     wrong = []
+    table = served.desk.gate.table
+    assert table is not None
     for path, methods in routes(served).items():
         for method in set(METHODS) - set(methods):
+            if table.find(method, address(path)) is not None:
+                continue  # to `PUT /rules/{name}`, `check` is a name
             nobody, admin = status(callers["nobody"], method, path), status(callers["admin"], method, path)
             if nobody not in (401, 405) or admin not in (404, 405, 415):
                 wrong.append(f"{method} {path}: nobody {nobody}, admin {admin}")
