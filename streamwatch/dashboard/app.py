@@ -7,6 +7,7 @@ side: `desk.gate.install(app)` adds its middleware and log-in pages, `desk.gate.
 that says neither who may use it nor that everybody may.
 """
 
+import asyncio
 import importlib
 import importlib.util
 from collections.abc import AsyncIterator
@@ -28,6 +29,7 @@ from streamwatch.dashboard.desk import Desk
 from streamwatch.dashboard.etags import ETags
 from streamwatch.dashboard.known_parameters import only_known_parameters
 from streamwatch.dashboard.problems import answer_with_problems
+from streamwatch.dashboard.warming import keep_warm
 
 PREFIX = "/api/v1"
 ROUTERS = (
@@ -65,9 +67,11 @@ def _lifespan(desk: Desk):  # type: ignore[no-untyped-def]
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         desk.channels.start()
+        warming = asyncio.create_task(keep_warm(desk))
         try:
             yield
         finally:
+            warming.cancel()
             await desk.aclose()
 
     return lifespan

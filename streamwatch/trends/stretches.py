@@ -10,10 +10,9 @@ decoded in one call and added up as arrays; what comes out is the same, and a te
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from itertools import chain, product
+from itertools import product
 from typing import Any
 
-import msgspec
 import numpy as np
 
 from streamwatch.redis_errors import answering
@@ -23,11 +22,13 @@ from streamwatch.trends.keys import Keys
 from streamwatch.trends.levels import LEVELS, MINUTE, REGISTERED, Level, coarsest_dividing
 from streamwatch.trends.points import UNKNOWN, Points, Real, Whole, of_columns
 from streamwatch.trends.sketch import K
+from streamwatch.trends.unpacking import cells_of, sketches_of
 
 CALLS_AT_ONCE = 1000
 """Commands of one pipeline: some megabytes of answers."""
 HASHES = 2**32
-_decode = msgspec.msgpack.Decoder(list[list[int]]).decode
+_INDICES = {str(index).encode(): index for index in range(360)}
+"""Fields of a block as Redis gives them; a block has no more."""
 Calls = Sequence[Callable[[Any], Any]]
 Key = Callable[[Keys, Level, int, str], str]
 """The name of a hash: of a partition, a level, a block and a series."""
@@ -76,7 +77,7 @@ class StretchReader:
         total = np.zeros((len(names) * len(numbers) * n_buckets, len(EMPTY)), np.int64)
         places, fields = self._hashes(names, numbers, level, _window)
         if len(places):
-            np.add.at(total, places, _unpacked(fields))
+            np.add.at(total, places, cells_of(fields))
         return total.reshape(len(names), len(numbers), n_buckets, len(EMPTY))
 
     def _blocks(self, level: Level, number: int) -> range:
@@ -99,7 +100,7 @@ class StretchReader:
         values: list[bytes] = []
         for first, fields in zip(firsts, answers(self._redis, calls), strict=True):
             if fields:
-                places += [first + int(index) for index in fields]
+                places += [first + _INDICES[index] for index in fields]
                 values += fields.values()
         return np.array(places, np.int64), values
 
@@ -116,9 +117,9 @@ class StretchReader:
         minutes, fields = self._hashes([series], numbers, MINUTE, _sketches)
         n_steps = len(numbers) * (self._ms // step_ms)
         steps = minutes // (step_ms // MINUTE.width_ms)
-        lists = _decode(_array_header(2 * len(fields)) + b"".join(fields))
-        texts = _union_sizes(steps, lists[0::2], n_steps)
-        authors = _union_sizes(steps, lists[1::2], n_steps)
+        of_texts, of_authors = sketches_of(fields)
+        texts = _union_sizes(steps[of_texts.field], of_texts.value, n_steps)
+        authors = _union_sizes(steps[of_authors.field], of_authors.value, n_steps)
         return authors.reshape(len(numbers), -1), texts.reshape(len(numbers), -1)
 
     def _registered(
@@ -172,19 +173,6 @@ def answers(redis: Any, calls: Calls) -> Iterator[Any]:
         yield from got
 
 
-def _unpacked(fields: list[bytes]) -> Whole:
-    """Packed cells, all in one call; the last number is missing where it is 0."""
-    cells = _decode(_array_header(len(fields)) + b"".join(fields))
-    whole = len(EMPTY)
-    flat = chain.from_iterable(cell if len(cell) == whole else (*cell, 0) for cell in cells)
-    return np.fromiter(flat, np.int64, len(fields) * whole).reshape(-1, whole)
-
-
-def _array_header(n: int) -> bytes:
-    """Of a msgpack array of any length."""
-    return b"\xdd" + n.to_bytes(4, "big")
-
-
 def _share_range(cells: Whole, n_steps: int) -> tuple[Real, Real]:
     """The least and the greatest share of the buckets that hold documents, by day and step."""
     n, negative = cells[:, :, 0], cells[:, :, 1]
@@ -196,15 +184,14 @@ def _share_range(cells: Whole, n_steps: int) -> tuple[Real, Real]:
     return low, high
 
 
-def _union_sizes(steps: Whole, lists: Sequence[list[int]], n_steps: int) -> Whole:
+def _union_sizes(steps: Whole, hashes: Whole, n_steps: int) -> Whole:
     """How many distinct hashes the sketches of each step saw together (`trends.sketch.estimate` of their union).
 
-    >>> _union_sizes(np.array([0, 0, 2]), [[3, 7], [7], [5]], 3).tolist()
+    >>> _union_sizes(np.array([0, 0, 0, 2]), np.array([3, 7, 7, 5]), 3).tolist()
     [2, 0, 1]
     """
-    lengths = np.fromiter(map(len, lists), np.int64, len(lists))
-    hashes = np.fromiter(chain.from_iterable(lists), np.int64, int(lengths.sum()))
-    distinct = np.unique(np.repeat(steps, lengths) * HASHES + hashes)
+    ordered = np.sort(steps * HASHES + hashes)
+    distinct = ordered[np.append(True, ordered[1:] != ordered[:-1])] if len(ordered) else ordered
     first = np.searchsorted(distinct, np.arange(n_steps + 1) * HASHES)
     sizes = np.diff(first)
     for step in np.flatnonzero(sizes >= K).tolist():
