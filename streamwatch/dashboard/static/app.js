@@ -84,12 +84,22 @@ function broken(error) {
 }
 
 /** Where we are now in words, for screen readers: the browser does not tell them of a page that scripts change. */
-function arrive() {
-  const heading = main.querySelector("h1");
-  if (!heading) return;
-  heading.tabIndex = -1;
-  heading.focus({ preventScroll: true });
+function arrive(signal) {
   window.scrollTo(0, 0);
+  if (readHeading()) return;
+  main.focus({ preventScroll: true });       // its heading comes with what the server says
+  const waiting = new MutationObserver(() => { if (document.activeElement !== main || readHeading()) waiting.disconnect(); });
+  waiting.observe(main, { childList: true, subtree: true });
+  signal.addEventListener("abort", () => waiting.disconnect());
+}
+
+function readHeading() {
+  const heading = main.querySelector("h1");
+  if (heading) {
+    heading.tabIndex = -1;
+    heading.focus({ preventScroll: true });
+  }
+  return heading;
 }
 
 async function start() {

@@ -24,7 +24,8 @@ export function region(root, { load, draw, signal, rows = 6, label = "" }) {
     clearTimeout(timer);
     const mine = (asking = new AbortController());
     signal?.addEventListener("abort", () => { mine.abort(); clearTimeout(timer); });
-    const waiting = setTimeout(() => { if (!drawn) body.replaceChildren(skeleton(rows, label)); root.setAttribute("aria-busy", "true"); }, SKELETON_MS);
+    root.setAttribute("aria-busy", "true");
+    const waiting = setTimeout(() => { if (!drawn) body.replaceChildren(skeleton(rows, label)); }, SKELETON_MS);
     try {
       const answer = await load(mine.signal);
       if (mine.signal.aborted) return;

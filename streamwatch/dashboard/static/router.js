@@ -61,7 +61,7 @@ export class Router {
     if (signal.aborted) return;
     this.page = page;
     await this.show(page, params, signal);
-    if (moved && !signal.aborted) this.arrive();
+    if (moved && !signal.aborted) this.arrive(signal);
   }
 
   async load(entry) {
