@@ -1,10 +1,9 @@
 """What could not be used, and a way back into its channel for what was mended: the schema, a setting, a bug."""
 
-import re
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Depends, Path
 from kafka import TopicPartition
 from pydantic import BaseModel
 
@@ -17,6 +16,7 @@ from streamwatch.dashboard.access.required import needs
 from streamwatch.dashboard.api.verdicts import check_ready
 from streamwatch.dashboard.desk import Desk
 from streamwatch.dashboard.live.views import DeadLetterAt
+from streamwatch.dashboard.paging import USUAL_ITEMS, Cursor, Limit, cut
 from streamwatch.dashboard.problems import Problem
 from streamwatch.errors import Reason, RejectError
 from streamwatch.records import DeadLetter
@@ -27,7 +27,6 @@ REPLAYED = "replayed_from"
 READ_S = 5.0
 """How long one record may take to come from the broker."""
 POLL_MS = 500
-MOST = 500
 SHOWN_CHARS = 400
 Partition = Annotated[int, Path(ge=0, le=2**31 - 1)]
 Offset = Annotated[int, Path(ge=0, le=2**63 - 1)]
@@ -56,17 +55,14 @@ def router(desk: Desk) -> APIRouter:
     async def list_letters(
         person: Annotated[Person, Depends(needs("viewer"))],
         reason: Reason | None = None,
-        limit: Annotated[int, Query(ge=1, le=MOST)] = 100,
-        cursor: Annotated[str | None, Query(max_length=40)] = None,
+        limit: Limit = USUAL_ITEMS,
+        cursor: Cursor = None,
     ) -> DeadLetters:
         """List what could not be used: why, and where it came from. The newest 10,000 are known here."""
         check_ready(desk)
-        before = _place(cursor)
         found = [one for one in reversed(desk.channels.dead_letters) if reason in (None, one.letter.reason)]
-        rest = [one for one in found if before is None or (one.offset, one.partition) < before]
-        page = rest[:limit]
-        after = f"{page[-1].partition}-{page[-1].offset}" if len(rest) > limit else None
-        return DeadLetters(items=[_shown(one, person.may("admin")) for one in page], next=after)
+        page = cut(found, lambda one: (-one.offset, one.partition), limit, cursor, ["dead-letters", reason])
+        return DeadLetters(items=[_shown(one, person.may("admin")) for one in page.items], next=page.next)
 
     @routes.post("/dead-letters/{partition}/{offset}/replay")
     async def replay(
@@ -123,16 +119,6 @@ def _check_replayable(letter: DeadLetter) -> None:
         raise Problem(409, "raw-cut", "Its bytes are not whole", f"{kept}: let its producer send it again")
     if not letter.raw:
         raise Problem(409, "raw-empty", "It has no bytes", "an empty message cannot become a document")
-
-
-def _place(cursor: str | None) -> tuple[int, int] | None:
-    """Offset and partition in a cursor. Raises `Problem` (422)."""
-    if cursor is None:
-        return None
-    match = re.fullmatch(r"([0-9]{1,9})-([0-9]{1,18})", cursor)
-    if match is None:
-        raise Problem(422, "bad-cursor", "The cursor is none of ours", "leave `cursor` out to begin anew")
-    return int(match[2]), int(match[1])
 
 
 def _shown(one: DeadLetterAt, raw: bool) -> dict[str, Any]:

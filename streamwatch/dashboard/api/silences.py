@@ -11,6 +11,7 @@ from streamwatch.dashboard.access.person import Person
 from streamwatch.dashboard.access.required import needs
 from streamwatch.dashboard.api.verdicts import Comment, check_ready
 from streamwatch.dashboard.desk import Desk
+from streamwatch.dashboard.paging import USUAL_ITEMS, Cursor, Limit, cut
 from streamwatch.dashboard.problems import Problem
 from streamwatch.dashboard.times import moment_of
 from streamwatch.decisions.silencing import expired, is_active, new_silence
@@ -59,12 +60,17 @@ def router(desk: Desk) -> APIRouter:
 
     @routes.get("/silences")
     async def list_silences(
-        person: Annotated[Person, Depends(needs("viewer"))], state: State | None = None
+        person: Annotated[Person, Depends(needs("viewer"))],
+        state: State | None = None,
+        limit: Limit = USUAL_ITEMS,
+        cursor: Cursor = None,
     ) -> Silences:
         """List the silences that hold now or will later; with `state` those alone, also the ones that are over."""
         check_ready(desk)
         shown = [_shown(one, desk.clock()) for one in desk.channels.decisions.silences]
-        return Silences(items=[one for one in shown if _asked(one["state"], state)])
+        asked = [one for one in shown if _asked(one["state"], state)]
+        page = cut(asked, lambda one: (one["starts_at"], one["id"]), limit, cursor, ["silences", state])
+        return Silences(items=page.items, next=page.next)
 
     @routes.post("/silences", status_code=201)
     async def silence(body: SilenceBody, person: Annotated[Person, Depends(needs("analyst"))]) -> dict[str, Any]:

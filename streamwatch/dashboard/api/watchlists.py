@@ -9,6 +9,7 @@ from streamwatch.dashboard.access.person import Person
 from streamwatch.dashboard.access.required import needs
 from streamwatch.dashboard.api.verdicts import check_ready
 from streamwatch.dashboard.desk import Desk
+from streamwatch.dashboard.paging import USUAL_ITEMS, Cursor, Limit, cut
 from streamwatch.dashboard.problems import Problem
 from streamwatch.records import Watchlist
 from streamwatch.timeline import from_ms, to_ms
@@ -46,10 +47,14 @@ def router(desk: Desk) -> APIRouter:
     routes = APIRouter()
 
     @routes.get("/watchlists")
-    async def list_watchlists(person: Annotated[Person, Depends(needs("viewer"))]) -> Watchlists:
+    async def list_watchlists(
+        person: Annotated[Person, Depends(needs("viewer"))], limit: Limit = USUAL_ITEMS, cursor: Cursor = None
+    ) -> Watchlists:
         """One's own lists."""
         check_ready(desk)
-        return Watchlists(items=[_shown(one) for one in desk.channels.decisions.watchlists(person.name)])
+        mine = [_shown(one) for one in desk.channels.decisions.watchlists(person.name)]
+        page = cut(mine, lambda one: (one.name,), limit, cursor, ["watchlists", person.name])
+        return Watchlists(items=page.items, next=page.next)
 
     @routes.put("/watchlists/{name}")
     async def save(

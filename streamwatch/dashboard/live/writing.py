@@ -4,6 +4,7 @@ A write that fails may be in the channel all the same, as with every network: re
 their keys, so that to send one again changes nothing.
 """
 
+import contextlib
 import threading
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -21,6 +22,8 @@ from streamwatch.records import Answer, AnyDecision, Record
 
 PATIENCE_S = 10.0
 """How long somebody waits for a button to have done something."""
+GOODBYE_S = 0.1
+"""What a producer may take to close: all that was acknowledged is written by then."""
 DECISIONS = AnyDecision.__args__
 """The kinds of records that the channel `decisions` holds."""
 
@@ -91,4 +94,5 @@ class ChannelWriter:
             if producer is self._producer:
                 self._producer = None
         if producer is not None:
-            producer.close(timeout=0.1)
+            with contextlib.suppress(KafkaError):  # what it still wanted to send was reported as not written
+                producer.close(timeout=GOODBYE_S)
