@@ -136,10 +136,8 @@ def story() -> list[Row]:
 def _airlines(file: Path) -> list[Row]:
     with gzip.open(file, "rt", newline="") as lines:
         rows = [row for row, _ in zip(csv.DictReader(lines), range(N_AIRLINE_ROWS), strict=False)]
-    return [
-        {key: row[key] for key in ("id", "published_at", "text", "sentiment")} | {"entities": [row["airline"]], "source": "twitter"}
-        for row in rows
-    ]  # fmt: skip
+    kept = ("id", "published_at", "text", "sentiment")
+    return [{key: row[key] for key in kept} | {"entities": [row["airline"]], "source": "twitter"} for row in rows]
 
 
 def _invented() -> list[Row]:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from playwright.sync_api import Page, expect
-from test_pages import a_series, settled
+from test_pages import PAGES, a_series, settled
 
 
 def test_keys_lead_to_every_page_and_the_help_names_them(open_page: Callable[..., Page], played: Any):

@@ -38,7 +38,7 @@ def address(stack: Any, name: str) -> str:
     if name == "alert":
         return f"/alerts/{alert_id(stack)}"
     if name in {"table", "drawer"}:
-        return f"/trend?hours=168{'&view=table&step=6h' if name == 'table' else ''}"
+        return f"/trend?series=all&hours=168{'&view=table&step=6h' if name == 'table' else ''}"
     return PAGES[name]
 
 

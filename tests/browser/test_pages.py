@@ -10,14 +10,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 PAGES = {
-    "overview": "/",
-    "trend": "/trend",
-    "alerts": "/alerts?state=all",
-    "rules": "/rules",
-    "label": "/label",
-    "models": "/models",
-    "health": "/health",
-}
+    "overview": "/", "trend": "/trend", "alerts": "/alerts?state=all", "rules": "/rules", "label": "/label",
+    "models": "/models", "health": "/health",
+}  # fmt: skip
 """Each page that the bar names."""
 
 

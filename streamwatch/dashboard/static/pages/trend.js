@@ -127,7 +127,7 @@ class Trend {
     const { answer, context } = this;
     const step = context.time.span(answer.step_ms);
     const lines = [`Step ${this.wanted.step || !answer.step_why ? step : answer.step_why}`, `times in ${context.time.zone()}`];
-    if (this.grid.pool > 1) lines.push(`bold: ${context.time.span(this.grid.pool * answer.step_ms)} together, faint: each step${this.grid.series.some((one) => one.perWindow < SPARSE) ? ", as dots where it holds few documents" : ""}`);
+    if (this.grid.pool > 1 && this.wanted.view === "chart") lines.push(`bold: ${context.time.span(this.grid.pool * answer.step_ms)} together, faint: each step${this.grid.series.some((one) => one.perWindow < SPARSE) ? ", as dots where it holds few documents" : ""}`);
     if (answer.counted_from === "documents") lines.push("counted from the documents that are kept, no baseline");
     if (earlier) lines.push(`dashed grey: ${context.time.span(answer.from_ms - earlier.from_ms)} earlier`);
     const why = answer.series.find((one) => !one.baseline && one.baseline_why)?.baseline_why;

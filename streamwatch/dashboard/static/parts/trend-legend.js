@@ -5,7 +5,7 @@ import { totals } from "/static/parts/grid.js";
 import { swatch } from "/static/parts/series-picker.js";
 import { seriesName } from "/static/parts/words.js";
 
-const COLUMNS = ["Negative share", "Usually", "Documents", "Negative", "Positive", "Authors", "Copies per text"];
+const COLUMNS = ["Negative share", "Usually", "Documents", "Negative", "Positive", "Authors", "Copies"];
 
 export class Legend {
   constructor(context) {
@@ -41,12 +41,11 @@ export class Legend {
 function texts(grid, series, at) {
   if (at === null) {
     const all = totals(series);
-    return [percent(all.share), usual(series, null), count(all.n), count(all.negative), count(sum(grid, series, "positive")), "–", "–"];
+    return [percent(all.share), usual(series, null), count(all.n), count(all.negative), count(sum(grid, series, "positive")), "–", count(sum(grid, series, "amplification"))];
   }
-  return [percent(series.share[at]), usual(series, at), count(series.n[at]), count(series.negative[at]), count(grid.value(series, at, "positive") ?? 0), count(grid.value(series, at, "distinct_authors") ?? NaN), factor(grid.value(series, at, "amplification"))];
+  return [percent(series.share[at]), usual(series, at), count(series.n[at]), count(series.negative[at]), count(grid.value(series, at, "positive") ?? 0), count(grid.value(series, at, "distinct_authors") ?? NaN), count(grid.value(series, at, "amplification") ?? 0)];
 }
 
-const factor = (value) => (Number.isFinite(value) ? value.toFixed(2) : "–");
 
 function usual(series, at) {
   if (!series.p0) return "–";

@@ -5,7 +5,7 @@ import { count, percent } from "/static/format.js";
 const PAGE = 200;
 const NUMBERS = [
   ["n", "Documents"], ["negative", "Negative"], ["neutral", "Neutral"], ["positive", "Positive"], ["distinct_authors", "Authors"], ["distinct_texts", "Texts"],
-  ["amplification", "Copies per text"], ["news", "News"], ["social", "Social"], ["n_unread", "Not read"],
+  ["amplification", "Copies"], ["news", "News"], ["social", "Social"], ["n_unread", "Not read"],
 ];
 
 export function trendTable(grid, context, pick) {
