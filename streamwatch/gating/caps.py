@@ -5,8 +5,8 @@ all others. What is above a cap is left out, chosen by a hash of the id, so that
 flood is what stays. Retraining applies this before it learns, and the gate sees whether it did.
 
 A document counts for its writer, and for a labeller when its answer rests on him alone: where two agreed it is nobody's
-alone. Authors that are not known are not capped (a news source has none), and where one person answered everything there
-is nobody to weigh him against.
+alone. Authors that are not known are not capped (a news source has none). Who answers everything by himself is capped as
+anybody is: a second person's opinion on some of it makes room, and one answer of a second person takes none away.
 
 Examples:
     >>> from streamwatch.labelling.answers import Answers
@@ -32,8 +32,9 @@ class Caps(msgspec.Struct, frozen=True):
     """The caps. Of n documents one writer may stand behind `writer_share` of them, `writer_floor` at least.
 
     One in fifty: a trigger phrase needs dozens of documents to be learned, and hardly a writer of a real stream has so many;
-    five, because with few answers a flood is no more than what people chose to answer. A labeller may bring half: then two
-    must fail together. 500 is what a person labels in a long day.
+    five, because with few answers a flood is no more than what people chose to answer. On one labeller alone may rest half: then
+    two must fail together. 500 is what a person labels in a long day; a desk of one learns that much at a time, and half of
+    what is more.
     """
 
     writer_share: float = 0.02
@@ -72,12 +73,11 @@ def capped(labelled: Iterable[Labelled], caps: Caps = USUAL, n: int | None = Non
     documents = list(labelled)
     n = len(documents) if n is None else n
     most_of_writer, most_of_labeller = caps.writer(n), caps.labeller(n)
-    alone_everywhere = len({labeller for document in documents for labeller in labellers(document)}) < 2
     n_writer, n_labeller = Counter[str](), Counter[str]()
     writers, sole = Counter[str](), Counter[str]()
     kept = set()
     for document in sorted(documents, key=_place):
-        writer, labeller = writer_of(document), "" if alone_everywhere else rests_on(document)
+        writer, labeller = writer_of(document), rests_on(document)
         n_writer[writer] += bool(writer)
         if writer and n_writer[writer] > most_of_writer:
             writers[writer] += 1

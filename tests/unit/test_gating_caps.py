@@ -20,12 +20,21 @@ def test_one_writer_brings_no_more_than_his_cap_whatever_he_floods() -> None:
     assert len(kept) == 1140
 
 
-def test_one_labeller_brings_no_more_than_half_unless_he_is_alone() -> None:
+def test_one_labeller_brings_no_more_than_half_also_when_he_is_alone() -> None:
     mine = [said(f"m{i}", "ana") for i in range(30)]
     others = [said(f"o{i}", "ben") for i in range(10)]
     caps = Caps(labeller_floor=5)
     assert capped(Answers(mine + others), caps).over.labellers == {"ana": 10}
-    assert capped(Answers(mine), caps).over.labellers == {}
+    assert capped(Answers(mine), caps).over.labellers == {"ana": 15}
+
+
+def test_a_long_day_of_one_person_is_learned_whole_and_second_opinions_make_room_for_more() -> None:
+    day = [said(f"m{i}", "ana") for i in range(500)]
+    assert capped(Answers(day)).over.labellers == {}
+    week = [said(f"m{i}", "ana") for i in range(2000)]
+    assert len(capped(Answers(week)).kept) == 1000
+    assert len(capped(Answers([*week, said("other", "ben")])).kept) == 1001  # and no fewer for having a colleague
+    assert len(capped(Answers([*week, *(said(f"m{i}", "ben") for i in range(500))])).kept) == 1500
 
 
 def test_what_two_agreed_on_counts_against_neither() -> None:
