@@ -115,8 +115,9 @@ def _gated(
     """The report, and what the promotion would do to every series, where there are documents enough."""
     from msgspec.structs import replace
 
-    from streamwatch.gating.evidence import may_have_learned
+    from streamwatch.gating.evidence import asked, may_have_learned
     from streamwatch.gating.gate import gated, known_parent
+    from streamwatch.gating.looks import Look, asked_before, note, read_looks
     from streamwatch.gating.recent import drawn
     from streamwatch.gating.trained_on import read_trained_on
 
@@ -126,7 +127,10 @@ def _gated(
     recent = drawn(_stream(settings, sources.stream), lambda text: may_have_learned(text, trained_on), N_RECENT)
     progress("gate", 0, 1)  # a channel takes minutes where it holds millions
     evidence = _evidence(settings, incumbent, trained_on, sources, recent)
+    evidence = evidence._replace(asked_before=asked_before(read_looks(folder), candidate.name, asked(evidence)))
     made, shift = gated(incumbent, candidate, evidence, settings, now(), recent.newest, progress=progress)
+    if made.check("gain").status != "short":
+        note(folder, Look(candidate.name, made.made_at, asked(evidence)))
     return replace(made, checks=(known_parent(folder, candidate), *made.checks)), shift
 
 

@@ -19,6 +19,7 @@ Examples:
 """
 
 from collections.abc import Mapping, Sequence
+from math import ceil
 from typing import NamedTuple
 
 import numpy as np
@@ -27,6 +28,7 @@ from numpy.typing import NDArray
 
 from streamwatch.gating.compared import Compared, Hits
 from streamwatch.gating.limits import USUAL_LIMITS, Limits
+from streamwatch.gating.looks import level
 from streamwatch.gating.report import Check, Row
 from streamwatch.gating.statistics import Resampled, documents_needed, holm, resampled, worth
 
@@ -45,12 +47,17 @@ def points(fraction: float) -> str:
 
 
 def gain(
-    difference: Floats, weight: Floats, limits: Limits = USUAL_LIMITS, rows: Sequence[Row] = (), remark: str = ""
+    difference: Floats,
+    weight: Floats,
+    limits: Limits = USUAL_LIMITS,
+    rows: Sequence[Row] = (),
+    remark: str = "",
+    asked_before: float = 0.0,
 ) -> Check:
-    """Whether fresh answers show a gain."""
-    n = len(difference)
+    """Whether fresh answers show a gain, at a level that shrinks with every look that was taken at them before."""
+    n, at = len(difference), level(limits.fresh_level, asked_before)
     found = resampled(difference, weight)
-    low = found.lower(limits.fresh_level)
+    low = found.lower(at)
     told = Check(
         "gain", "Better on fresh answers", "short", "", n, limit=0.0, rows=(_row("all tasks", found, low), *rows)
     )
@@ -62,14 +69,24 @@ def gain(
             f"{n} fresh answers{heavy} that nobody learned from, {limits.fresh_least} are needed: {missing} are missing"
         )
         return replace(told, status="short", says=says + remark, missing=missing)
-    says = f"{points(found.mean)} on {n} fresh answers, at least {points(low)} with 95 % confidence"
+    if asked_before > limits.fresh_looks:
+        return _used_up(told, asked_before, limits)
+    says = f"{points(found.mean)} on {n} fresh answers, at least {points(low)} with {100 * (1 - at):.3g} % confidence"
+    says += f" (asked {asked_before:.1f} times before)" if asked_before else ""
     if low > 0:
         return replace(told, status="passed", says=says + remark)
     return replace(
         told,
         status="failed",
-        says=f"{says}: a gain is not shown{_how_many_more(difference, 0.0, limits.fresh_level)}{remark}",
+        says=f"{says}: a gain is not shown{_how_many_more(difference, 0.0, at)}{remark}",
     )
+
+
+def _used_up(told: Check, asked_before: float, limits: Limits) -> Check:
+    """These answers judged too many candidates; with so many new ones the parts that were seen are small enough again."""
+    missing = ceil(told.n * (asked_before / limits.fresh_looks - 1))
+    says = f"{told.n} fresh answers have judged {asked_before:.1f} candidates before: {missing} new ones are missing"
+    return replace(told, status="short", says=says, missing=missing)
 
 
 def _how_many_more(difference: Floats, target: float, level: float) -> str:

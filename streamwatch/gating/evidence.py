@@ -51,7 +51,7 @@ class Evidence(NamedTuple):
 
     `taught` are the answers that it learned from (as it says, or all that it could have: `says_what`), out of `n_answered`;
     `n_conflicts` held-out answers are left out of a task in which people disagree; `n_unknown` texts whose labels the candidate
-    learned are among no answers.
+    learned are among no answers. `asked_before` counts the earlier gates that saw the fresh answers (`streamwatch.gating.looks`).
     """
 
     fresh: tuple[Known, ...] = ()
@@ -62,6 +62,7 @@ class Evidence(NamedTuple):
     n_answered: int = 0
     n_conflicts: int = 0
     n_unknown: int = 0
+    asked_before: float = 0.0
 
     @property
     def counts(self) -> dict[str, int]:
@@ -75,6 +76,7 @@ class Evidence(NamedTuple):
             "answered": self.n_answered,
             "conflicts": self.n_conflicts,
             "unknown": self.n_unknown,
+            "asked_before": round(self.asked_before),
         }
 
 
@@ -107,6 +109,11 @@ def gathered(
         sum(bool(document.conflicts) for document in held),
         _n_unknown(taught, trained_on),
     )
+
+
+def asked(evidence: Evidence) -> tuple[str, ...]:
+    """Which fresh answers a gate asks: hashes of their texts, sorted."""
+    return tuple(sorted(TrainedOn.hash(document.text) for document in evidence.fresh))
 
 
 def _unlike(held: Sequence[Labelled], taught: Sequence[Labelled]) -> list[Labelled]:

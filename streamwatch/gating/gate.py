@@ -133,7 +133,9 @@ def judged(
     enough = all(task in labelled.tasks and len(labelled.tasks[task].place) >= limits.ece_least for task in TASKS)
     return (
         same_labels(incumbent, candidate),
-        accuracy.gain(*fresh.differences(), limits, accuracy.task_rows(fresh, limits), _two_people(evidence)),
+        accuracy.gain(
+            *fresh.differences(), limits, accuracy.task_rows(fresh, limits), _two_people(evidence), evidence.asked_before
+        ),
         kept,
         accuracy.slices_kept(accuracy.sliced(labelled, limits), limits),
         change.churn(change.churned(recent, limits), accuracy.shown_tasks(kept, limits), limits),

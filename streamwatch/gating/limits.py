@@ -16,6 +16,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     Args:
         fresh_level: of the one-sided bound of the gain: so often an equal candidate passes for a better one.
         fresh_least: fresh answers at least. With fewer a bootstrap of so few differences has no sound bound, whatever the gain.
+        fresh_looks: so often the same fresh answers may be asked; then the level is .0016 (`streamwatch.gating.looks`), the
+            16th of 10,000 resamples, and beyond that a bootstrap knows nothing.
         past_margin, past_least: the lower bound of the difference on the past lies above −`past_margin`, over `past_least`
             documents of a task. A model retrained on fresh labels differs from its parent in some 8 % of its hits and
             misses; then an equal one passes with 2,000 documents in 95 of 100 cases (docs/gate.md).
@@ -36,6 +38,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     level: float = 0.05
     fresh_level: float = 0.05
     fresh_least: int = 200
+    fresh_looks: float = 5.0
     past_margin: float = 0.02
     past_least: int = 2000
     slice_margin: float = 0.04

@@ -2,6 +2,7 @@
 
     gates/1f0c…/gate.json     every check, in numbers and words (`streamwatch.gating.report`)
     gates/1f0c…/gate.html     the same for people
+    gates/1f0c…/looks.json    which fresh answers it was judged by; stays when the model goes
 
 It counts for the incumbent that it was measured against, and for no other: when another model serves by now, the
 candidate is gated again. Whether it passed is found from the checks each time; what a file says of itself is not believed.
@@ -26,6 +27,8 @@ from streamwatch.models.pointer import Gate, write_whole
 GATES = "gates"
 RECORD_FILE = "gate.json"
 PAGE_FILE = "gate.html"
+LOOKS_FILE = "looks.json"
+"""Which fresh answers the gate has asked for this candidate (`streamwatch.gating.looks`)."""
 REFUSES = ("failed", "short")
 """States of a check past which nothing is promoted."""
 

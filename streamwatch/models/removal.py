@@ -19,10 +19,11 @@ Examples:
 
 import shutil
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from streamwatch.errors import ConfigError
-from streamwatch.models.gated import GATES
+from streamwatch.models.gated import GATES, LOOKS_FILE
 from streamwatch.models.lineage import parent
 from streamwatch.models.pointer import locked, read_current
 from streamwatch.models.registry import Entry, listing
@@ -87,4 +88,13 @@ def _remove(registry: Path, folder: Path) -> None:
     if hidden != folder:
         folder.rename(hidden)
     shutil.rmtree(hidden)
-    shutil.rmtree(registry / GATES / folder.name, ignore_errors=True)
+    _remove_gate(registry / GATES / folder.name)
+
+
+def _remove_gate(folder: Path) -> None:
+    """Its report goes with a model. Which answers were asked stays: they are used up, whatever became of the candidate."""
+    for path in folder.glob("*"):
+        if path.name != LOOKS_FILE:
+            path.unlink(missing_ok=True)
+    with suppress(OSError):  # it has looks, or was never there
+        folder.rmdir()
