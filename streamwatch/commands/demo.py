@@ -68,33 +68,35 @@ def demo(
         overrides["documents"] = str(folder / "documents")
         settings = stack.enter_context(embedded_deployment(screen, **overrides))
         worker = stack.enter_context(started_worker(settings, folder, screen))
-        url = _pages(settings, folder, screen, stack) if wanted else ""
+        pages = _pages(settings, folder, screen, stack, stop) if wanted else None
         outcome = play_into(settings, worker, rows, options, screen, stop)
         _finish(outcome, screen, report_path, describe_model(settings).model)
-        if url and sys.stdin.isatty():
-            _look(url, worker, screen, stop)
+        if pages and sys.stdin.isatty():
+            _look(pages, worker, screen, stop)
 
 
-def _pages(settings: Settings, folder: Path, screen: Screen, stack: ExitStack) -> str:
-    """Start the dashboard and say where it is. The demo goes on without: empty, where it cannot be had."""
+def _pages(settings: Settings, folder: Path, screen: Screen, stack: ExitStack, stop: threading.Event) -> Pages | None:
+    """Start the dashboard and say where it is. The demo goes on without it where it cannot be had."""
     if not installed():
         screen.stage(MISSING)
-        return ""
+        return None
     screen.stage("starting the dashboard")
+    pages = stack.enter_context(Pages(settings, folder))
     try:
-        url = stack.enter_context(Pages(settings, folder)).url()
+        if url := pages.url(stop):
+            screen.stage(f"the dashboard is at {url}")
     except FatalError as error:
         screen.stage(f"no dashboard: {error}")
-        return ""
-    screen.stage(f"the dashboard is at {url}")
-    return url
+        return None
+    return pages
 
 
-def _look(url: str, worker: Worker, screen: Screen, stop: threading.Event) -> None:
-    """Leave everything up until Ctrl-C."""
-    screen.stage(f"the stream has ended; the dashboard stays at {url} until Ctrl-C")
+def _look(pages: Pages, worker: Worker, screen: Screen, stop: threading.Event) -> None:
+    """Leave everything up until Ctrl-C. Raises `FatalError` when something of it has ended."""
+    screen.stage(f"the stream has ended; the dashboard stays at {pages.url(stop)} until Ctrl-C")
     while not stop.wait(LOOK_S):
         worker.check()
+        pages.check()
 
 
 def _is_default(option: str) -> bool:

@@ -66,8 +66,8 @@ def up(
     stop = stop_on_signals()
     overrides: dict[str, Any] = {"model": model} if model else {}
     with Screen() as screen, _everything(screen, documents, port, overrides) as (settings, children, pages):
-        url = pages.url()
-        _say(settings, url, screen, as_json)
+        if url := pages.url(stop):
+            _say(settings, url, screen, as_json)
         player = Player(settings, rows, options, stop)
         if file:
             player.start()

@@ -6,6 +6,7 @@ Examples:
 """
 
 import json
+import threading
 import time
 from contextlib import ExitStack
 from importlib.util import find_spec
@@ -57,14 +58,15 @@ class Pages:
         self._dashboard.check()
         self._indexer.check()
 
-    def url(self) -> str:
-        """Where the dashboard is; waits until it listens. Raises `FatalError`."""
+    def url(self, stop: threading.Event) -> str:
+        """Where the dashboard is; waits until it listens. Empty when `stop` is set first. Raises `FatalError`."""
         deadline = time.monotonic() + READY_S
         while time.monotonic() < deadline:
             self.check()
             if url := url_in(self._dashboard.log.read_text(errors="replace")):
                 return url
-            time.sleep(LOOK_S)
+            if stop.wait(LOOK_S):
+                return ""
         raise FatalError(f"the dashboard does not listen after {READY_S:g} s: {self._dashboard.last_words()}")
 
 

@@ -43,7 +43,7 @@ class Screen:
 
     def stage(self, text: str) -> None:
         """Say what is being done now."""
-        self._console.print(Text(f"· {text}", "dim"))
+        self._console.print(Text(f"· {text}", "dim"), soft_wrap=True)  # an address stays whole
 
     def alert(self, alert: Alert) -> None:
         """Show an alert with its evidence."""

@@ -3,10 +3,13 @@
 import csv
 import json
 import os
+import pty
+import re
 import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections import Counter
 from pathlib import Path
 
@@ -22,7 +25,7 @@ from streamwatch.sources import synthetic
 from streamwatch.sources.files import read_rows
 from streamwatch.sources.replay import Options
 
-DEMO = [sys.executable, "-m", "streamwatch", "demo", "--model", "null"]
+DEMO = [sys.executable, "-m", "streamwatch", "demo", "--model", "null", "--no-dashboard"]
 
 
 def run_demo(*arguments: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
@@ -138,7 +141,7 @@ def _check_export(settings: Settings, rows: list[dict[str, str]], folder: Path) 
 def test_ctrl_c_leaves_no_process_and_no_report(tmp_path: Path, after_s: float):
     path = tmp_path / "report.json"
     process = subprocess.Popen(
-        [*DEMO, "--report", str(path)], stderr=subprocess.PIPE, start_new_session=True, text=True
+        [*DEMO, "--dashboard", "--report", str(path)], stderr=subprocess.PIPE, start_new_session=True, text=True
     )
     time.sleep(after_s)
     children = psutil.Process(process.pid).children(recursive=True)
@@ -155,6 +158,66 @@ def test_a_file_that_is_not_there_is_one_line(tmp_path: Path):
     done = run_demo("--input", str(tmp_path / "none.csv"))
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1 and "none.csv" in done.stderr
+
+
+def test_the_demo_says_where_its_pages_are_and_ends_where_nobody_sits_at_the_terminal():
+    done = subprocess.run(
+        [*DEMO, "--dashboard", "--limit", "50", "--speed", "max"],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=200, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "the dashboard is at http://127.0.0.1:" in done.stderr
+
+
+def test_the_demo_stays_for_somebody_at_the_terminal_until_ctrl_c():
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [*DEMO, "--dashboard", "--limit", "50", "--speed", "max"],
+        stdin=theirs, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True, text=True,
+    )  # fmt: skip
+    said = _read_until(process, "the stream has ended; the dashboard stays at (\\S+) until Ctrl-C")
+    with urllib.request.urlopen(f"{said[1]}api/v1/livez", timeout=20) as answer:
+        assert answer.status == 200
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=40)
+    os.close(ours)
+    os.close(theirs)
+    assert process.returncode == 0
+
+
+def test_up_serves_documents_until_ctrl_c_and_leaves_nothing_behind(tmp_path: Path):
+    arguments = ["--port", "0", "--model", "null", "--json", "--input", str(synthetic.SHIPPED)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "streamwatch", "up", *arguments],
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    where = json.loads(process.stdout.readline())
+    deadline = time.monotonic() + 90
+    while _n_documents(where["url"]) < 1900 and time.monotonic() < deadline:
+        time.sleep(0.5)
+    assert _n_documents(where["url"]) > 1900
+    children = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=40)
+    assert process.returncode == 0
+    _, alive = psutil.wait_procs(children, timeout=5)
+    assert not alive and not Path(where["documents"]).exists()
+
+
+def _n_documents(url: str) -> int:
+    with urllib.request.urlopen(f"{url}api/v1/documents?limit=1", timeout=30) as answer:
+        return int(json.load(answer)["n_total"])
+
+
+def _read_until(process: subprocess.Popen[str], pattern: str) -> re.Match[str]:
+    assert process.stderr is not None
+    said = ""
+    for line in process.stderr:
+        said += line
+        if found := re.search(pattern, line):
+            return found
+    raise AssertionError(said)
 
 
 def test_a_wiped_store_has_no_series(tansu_settings: Settings):

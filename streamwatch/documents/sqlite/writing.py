@@ -219,8 +219,8 @@ def remove_store(folder: Path) -> None:
             for one in files_of(path):
                 one.unlink(missing_ok=True)
         ledger = Ledger(folder)
-        for kind, one in noted:
-            ledger.forget(kind, [one])
+        for kind, noted_hash in noted:
+            ledger.forget(kind, [noted_hash])
         ledger.close()
     finally:
         lock.release()
