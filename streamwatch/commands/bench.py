@@ -107,7 +107,11 @@ def latency(
 @click.option("--share", type=click.FloatRange(0.05, 2), default=0.5, show_default=True, help="Of the highest rate.")
 @JSON
 def swap(file: Path | None, columns: tuple[str, ...], as_json: bool, **plan: Any) -> None:
-    """Exchange the model under load: documents lost, and the longest pause beside the same run without an exchange."""
+    """Exchange the model under load: documents lost, and the longest pause beside the same run without an exchange.
+
+    A machine has pauses of its own: `exchange` has the longest in the seconds from the move of the pointer until the new model
+    has settled, beside the longest in the same seconds of the run without; `slowest` the five longest of each run, and when.
+    """
     from streamwatch.bench.swap import Exchange
     from streamwatch.bench.swap import bench as run
 
