@@ -31,8 +31,8 @@ from streamwatch.rules.shadows import owner_of
 from streamwatch.rules.writing import write_rules
 from streamwatch.rules.yaml_tree import MAX_BYTES
 
-ROOM_BYTES = 4096
-"""What grouping and inhibitions take of the written set, and more."""
+ROOM_BYTES = 8192
+"""What grouping, inhibitions and the default rule take of the written set, and more."""
 
 
 class Joined(NamedTuple):
@@ -53,7 +53,7 @@ def joined(of_file: RuleSet | None, made_here: Sequence[Rule], settings: Setting
         n_bytes += _size([kept]) if kept else 0
         if rule.name in in_file:
             kept, why = None, "a rule of the file has that name"
-        elif len(taken) >= MOST_RULES or n_bytes > MAX_BYTES:
+        elif len(taken) >= MOST_RULES - (of_file is None) or n_bytes > MAX_BYTES:
             kept, why = None, f"there are too many rules: {MOST_RULES} at most, {MAX_BYTES:,} bytes together"
         taken += [kept] if kept else []
         left_out |= {rule.name: why} if why else {}
