@@ -22,7 +22,7 @@ Examples:
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -44,10 +44,16 @@ from streamwatch.models.pointer import (
 )
 from streamwatch.models.registry import SHIPPED_NAME, is_id, listing, model_files, model_id
 
+Progress = Callable[[int, int, str], None]
+"""Hears how many models of how many are done, and which one is under way."""
 INSTALL = "a registry at a URL needs fsspec and the package of its store: pip install 'streamwatch[remote]' s3fs"
 
 
-def push(registry: Path, url: str) -> list[str]:
+def silent(done: int, total: int, model: str) -> None:
+    """Hears of progress and says nothing."""
+
+
+def push(registry: Path, url: str, progress: Progress = silent) -> list[str]:
     """Copy what the store at `url` has not; gives the ids of the models that were sent.
 
     Raises `ConfigError` when the store has gone on by itself (pull first) or the URL makes no sense, `RetryError` when it does
@@ -59,7 +65,8 @@ def push(registry: Path, url: str) -> list[str]:
         if theirs and theirs not in [*read_history(registry), ours]:
             raise ConfigError(f"{url} has a promotion that is not here ({theirs.model}): pull first")
         sent = [entry.model for entry in listing(registry) if not _is_whole(files, root, entry.model)]
-        for model in sent:
+        for done, model in enumerate(sent):
+            progress(done, len(sent), model)
             _send_model(files, root, registry, model)
         for report in sorted((registry / GATES).glob("*/*.*")):
             _send(files, report, f"{root}/{GATES}/{report.parent.name}/{report.name}")
@@ -69,7 +76,7 @@ def push(registry: Path, url: str) -> list[str]:
         return sent
 
 
-def pull(registry: Path, url: str) -> list[str]:
+def pull(registry: Path, url: str, progress: Progress = silent) -> list[str]:
     """Copy what the folder has not, and follow the store's pointer; gives the ids of the models that came.
 
     Raises `ConfigError` when the folder has gone on by itself (push first), `ModelError` for a model that is not what its id
@@ -83,7 +90,8 @@ def pull(registry: Path, url: str) -> list[str]:
             raise ConfigError(f"{registry} has a promotion that {url} has not ({ours.model}): push first")
         here = {entry.model for entry in listing(registry)}
         got = [model for model in _models(files, root) if model not in here and _is_whole(files, root, model)]
-        for model in got:
+        for done, model in enumerate(got):
+            progress(done, len(got), model)
             _fetch_model(files, root, registry, model)
         _fetch_gates(files, root, registry)
         _check_there(registry, url, theirs)

@@ -1,11 +1,15 @@
 """A registry at a URL: what is pushed is what is pulled, the pointer comes last, and no side overwrites the other."""
 
+import json
 from pathlib import Path
 
 import fsspec
 import pytest
+from click.testing import CliRunner
 from tiny_models import write_model
 
+from streamwatch.commands.models_remote import pull as pull_command
+from streamwatch.commands.models_remote import push as push_command
 from streamwatch.errors import ConfigError, ModelError, RetryError
 from streamwatch.models.gated import keep
 from streamwatch.models.pointer import read_current, read_history
@@ -136,3 +140,26 @@ def test_a_pointer_to_a_model_that_the_store_has_not_is_not_followed(tmp_path: P
     with pytest.raises(ModelError, match="push again"):
         pull(there, url)
     assert read_current(there) is None
+
+
+def test_the_commands_tell_programs_what_was_copied_and_what_serves(tmp_path: Path, url: str) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    [first] = with_models(here, tmp_path, 1)
+    promote(here, first, NOW, force="a test")
+    said = [
+        json.loads(CliRunner().invoke(command, [url, "--registry", str(folder), "--json"]).stdout)
+        for command, folder in ((push_command, here), (push_command, here), (pull_command, there))
+    ]
+    assert said == [
+        {"sent": [first], "serves": first},
+        {"sent": [], "serves": first},
+        {"got": [first], "serves": first},
+    ]
+
+
+def test_progress_names_the_model_that_is_under_way(tmp_path: Path, url: str) -> None:
+    here, heard = tmp_path / "here", []
+    names = sorted(with_models(here, tmp_path, 1, 2))
+    push(here, url, lambda *told: heard.append(told))
+    pull(tmp_path / "there", url, lambda *told: heard.append(told))
+    assert heard == [(0, 2, names[0]), (1, 2, names[1])] * 2
