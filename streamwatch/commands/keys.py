@@ -53,11 +53,17 @@ def add(name: str, role: Role, lasts_ms: int | None, comment: str, made_by: str,
 @click.option("--by", "made_by", default=user, show_default="your account", help="Who makes it.")
 @click.option("--json", "as_json", is_flag=True, help="Print {id, name, role, key} as JSON; {} when there is one.")
 def init(made_by: str, as_json: bool) -> None:
-    """Make the first admin's key, where no admin has one that opens; else do nothing. compose.yaml runs it at each start."""
+    """Make the first admin's key, and print it; where an admin ever had one, do nothing. compose.yaml runs it at each start.
+
+    A key that was revoked or has expired counts, too: whoever did that did not want another at the next start.
+    """
     settings = load()
-    there = [one for one in _known(settings).values() if one.role == "admin" and is_valid(one, now_ms())]
+    there = [one for one in _known(settings).values() if one.role == "admin"]
     if there:
-        click.echo(f"there is an admin's key already: {there[0].id} ({normalise(there[0].name)})", err=True)
+        told = f"{there[0].id}, {state_of(there[0], now_ms())}"
+        click.echo(
+            f"an admin was given a key already ({told}); for another: streamwatch keys add NAME --role admin", err=True
+        )
         if as_json:
             click.echo("{}")
         return

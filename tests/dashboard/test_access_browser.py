@@ -145,7 +145,8 @@ def test_a_name_that_was_pointed_at_us_can_neither_write_nor_read(here: Served, 
 
 def test_our_own_page_can_write(here: Served, page: Any) -> None:
     """Else the tests above would show nothing."""
-    page.goto(f"{here.url}/login")
+    page.goto(f"{here.url}/rules")
+    page.wait_for_load_state()
     answers = page.evaluate(ATTACKS, f"{here.url}{TARGET}")
     assert answers["json"].startswith("200") and len(lists(here)) == 1
     here.client().delete(f"{TARGET}", headers={"Content-Type": "application/json"})
@@ -170,7 +171,7 @@ def test_a_session_in_the_browser_helps_no_other_page(with_log_in: Served, page:
 
 def test_scripts_that_are_not_ours_do_not_run_and_are_reported(here: Served, page: Any) -> None:
     before = here.desk.gate.reports.n
-    page.goto(f"{here.url}/login")
+    page.goto(f"{here.url}/rules")
     assert here.desk.gate.reports.n == before
     page.evaluate(
         """() => {
@@ -183,7 +184,7 @@ def test_scripts_that_are_not_ours_do_not_run_and_are_reported(here: Served, pag
     page.wait_for_timeout(300)
     assert page.evaluate("() => window.ran") is None
     assert here.desk.gate.reports.n > before
-    assert json.dumps(here.client().get(f"{API}/csp-reports").json()["items"][0]["page"]) == '"/login"'
+    assert json.dumps(here.client().get(f"{API}/csp-reports").json()["items"][0]["page"]) == '"/rules"'
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

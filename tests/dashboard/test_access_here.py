@@ -183,6 +183,18 @@ def test_reports_of_browsers_are_counted_bounded_and_never_believed(here: Served
     assert shown["n"] == before + 6 and shown["items"][-1]["directive"] == "script-src"
 
 
+def test_reports_of_other_sites_are_not_taken(here: Served) -> None:
+    before = here.desk.gate.reports.n
+    stranger = here.client(page=False, Sec_Fetch_Site="cross-site", Sec_Fetch_Mode="no-cors")
+    assert stranger.post("/csp-report", content=b"{}").status_code == 403
+    assert here.desk.gate.reports.n == before
+
+
+def test_where_nobody_logs_in_the_log_in_page_leads_on(here: Served) -> None:
+    answer = here.client().get("/login?next=/alerts")
+    assert answer.status_code == 303 and answer.headers["location"] == "/alerts"
+
+
 # -- the trail
 
 

@@ -354,6 +354,9 @@ def test_keys_of_the_command_open_at_once_and_init_makes_one_admin(settings_open
             json.loads(line)["state"] for line in run(settings, "keys", "list", "--all", "--json").stdout.splitlines()
         ]
         assert sorted(states) == ["revoked", "valid"]
+        assert run(settings, "keys", "revoke", key).exit_code == 0
+        after = run(settings, "keys", "init")
+        assert after.stdout == "" and "revoked" in after.stderr and "keys add" in after.stderr
         refused = run(settings, "keys", "revoke", "zzz").exception
         assert isinstance(refused, ConfigError) and "streamwatch keys list" in str(refused)
 

@@ -21,7 +21,7 @@ from streamwatch.dashboard.access.oidc import Provider, provider_of
 from streamwatch.dashboard.access.origin import fetch_fault, is_json, origin_fault
 from streamwatch.dashboard.access.person import Person
 from streamwatch.dashboard.access.reports import Reports
-from streamwatch.dashboard.access.required import check
+from streamwatch.dashboard.access.required import Takes, check
 from streamwatch.dashboard.access.sessions import Sessions
 from streamwatch.dashboard.access.table import RouteTable
 from streamwatch.dashboard.access.trail import Trail
@@ -84,10 +84,11 @@ class Gatekeeper:
         self._check_rate(asked)
         if asked.route is None or asked.route.needs is not None:
             check(asked.person, "viewer")
-        if asked.is_api and (fault := fetch_fault(asked.headers)):
+        takes = asked.route.takes if asked.route else "json"
+        if (asked.is_api or takes == "report") and (fault := fetch_fault(asked.headers)):
             raise _not_ours(fault)
-        if asked.is_write:
-            self._check_write(asked)
+        if asked.is_write and takes != "report":
+            self._check_write(asked, takes)
         if asked.route is not None and asked.route.needs is not None:
             check(asked.person, asked.route.needs)
 
@@ -131,11 +132,8 @@ class Gatekeeper:
         if wait_s := self._rate.take(name, self.clock()):
             raise too_many(wait_s, f"more than {self.settings.dashboard_requests_per_minute} requests a minute")
 
-    def _check_write(self, asked: Asked) -> None:
+    def _check_write(self, asked: Asked, takes: Takes) -> None:
         """A program with a key is no page; of all else a page of ours must have sent it."""
-        takes = asked.route.takes if asked.route else "json"
-        if takes == "report":
-            return
         content_type = asked.headers.get("content-type", "")
         wanted = is_json(content_type) if takes == "json" else content_type.startswith(FORM)
         if not wanted and (takes == "form" or _has_body(asked) or not _by_key(asked)):

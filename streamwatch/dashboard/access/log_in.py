@@ -34,7 +34,8 @@ def pages(gate: Any) -> APIRouter:
     @router.get("/login")
     @public
     async def log_in(request: Request) -> Response:
-        return _page(gate, request.scope[ASKED], local_path(request.query_params.get("next", "")))
+        asked, then = request.scope[ASKED], local_path(request.query_params.get("next", ""))
+        return _page(gate, asked, then) if gate.needs_log_in(asked) else RedirectResponse(then, 303)
 
     @router.post("/login/key")
     @public

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Request, Response
 
 from streamwatch.dashboard.access.headers import REPORTS
+from streamwatch.dashboard.access.limits import Limit
 from streamwatch.dashboard.access.person import clean_name
 from streamwatch.dashboard.access.required import public, takes
 
@@ -26,6 +27,8 @@ log = logging.getLogger(__name__)
 MAX_BYTES = 16_384
 """Of a report: Chromium's are below 2 KB. What is longer is counted and not read."""
 MAX_KEPT = 100
+LINES_PER_MINUTE = 20
+"""Of the log: whoever sends reports all day does not fill it."""
 WORD_CHARS = 200
 
 
@@ -44,6 +47,7 @@ class Reports:
     def __init__(self) -> None:
         self.n = 0
         self.newest: deque[Report] = deque(maxlen=MAX_KEPT)
+        self._told = Limit(LINES_PER_MINUTE)
 
     def add(self, body: bytes, at_ms: int) -> None:
         """Count one. Samples of what was refused are left alone: they are of documents."""
@@ -56,7 +60,8 @@ class Reports:
             blocked=_word(told.get("blocked-uri")).partition("?")[0],
         )
         self.newest.appendleft(report)
-        log.warning("a browser refused something on %s: %s of %s", report.page, report.directive, report.blocked)
+        if not self._told.take("log", at_ms):
+            log.warning("a browser refused something on %s: %s of %s", report.page, report.directive, report.blocked)
 
 
 def receiver(reports: Reports, clock: Callable[[], int]) -> APIRouter:
