@@ -50,7 +50,8 @@ class Dashboard:
 
     def get(self, path: str, **params: Any) -> httpx.Response:
         """A question; `from_` is `from`."""
-        return self.request("GET", path, params={name.rstrip("_"): value for name, value in params.items()})
+        named = {name.rstrip("_"): value for name, value in params.items()}
+        return self.request("GET", path, params=named or None)  # an empty one would take the path's own away
 
     def post(self, path: str, body: Any) -> httpx.Response:
         """A write."""
