@@ -23,7 +23,9 @@ from typing import Any, Self
 
 import httpx
 
-from streamwatch import channels
+from streamwatch import broker, channels
+from streamwatch.channels import channel
+from streamwatch.codec import encode
 from streamwatch.config import Settings
 from streamwatch.demo.worker import Worker, environment
 
@@ -76,6 +78,14 @@ class Stack:
         file = self.folder / f"{name}.jsonl"
         file.write_text("".join(json.dumps(row) + "\n" for row in rows))
         return self._start("replay", str(file), "--speed", "max", "--json", log="replay")
+
+    def write(self, name: str, records: Sequence[Any]) -> None:
+        """Write records to a channel of one partition, by their ids, as who made them would."""
+        producer = broker.producer(self.settings)
+        for record in records:
+            producer.send(channel(self.settings, name), key=record.id.encode(), value=encode(record), partition=0)
+        producer.flush()
+        producer.close()
 
     def wait_for_documents(self, n: int) -> None:
         """Until the document store holds so many, the windows too, and event time stands still."""

@@ -15,7 +15,7 @@ const BEFORE_MS = 6 * 3600000;     // of the trend before the onset: enough to s
 const AFTER_MS = 3600000;
 const REFRESH_MS = 200;
 /** What score and threshold are in, by the kind of the test. */
-const SCORES = { negative_share: ["Evidence (e-value)", "Needed to fire"], negative_volume: ["By chance, once in … weeks", "Needed to fire"] };
+const SCORES = { negative_share: ["Evidence (e-value)", "Needed to fire"], negative_volume: ["By chance once in", "Needed to fire"] };
 const STEP = "5m";                 // of the chart around an alert: minutes of a small series are noise
 const SENTENCES = 5;               // of the explanation that are shown at once
 
@@ -109,7 +109,7 @@ function figures(alert) {
   if (alert.kind === "stalled") return null;
   const facts = [
     ["Documents", count(alert.n)], ["Negative", count(alert.k)], ["Negative share", percent(alert.share)], ["Usually", `${percent(alert.p0_low)} – ${percent(alert.p0_high)}`],
-    ["Expected negatives", count(Math.round(alert.k_expected))], ["Against expected", times(alert.lift)], ...(SCORES[alert.kind] ?? SCORES.negative_share).map((name, i) => [name, big([alert.score, alert.threshold][i])]),
+    ["Expected negatives", count(Math.round(alert.k_expected))], ["Against expected", times(alert.lift)], ...(SCORES[alert.kind] ?? SCORES.negative_share).map((name, i) => [name, big([alert.score, alert.threshold][i]) + (alert.kind === "negative_volume" ? " weeks" : "")]),
   ];
   return card("In numbers", make("dl", { class: "facts" }, facts.map(([name, value]) => make("div", {}, make("dt", { text: name }), make("dd", { text: value })))));
 }

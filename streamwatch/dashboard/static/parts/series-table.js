@@ -1,7 +1,7 @@
 /* The table of series. Rows are kept from one answer to the next and only what changed is drawn again; while somebody
  * points into the table or has the focus there, rows stay in their places, so that nothing jumps away under a click. */
 import { make } from "/static/dom.js";
-import { count, percent, sigmas } from "/static/format.js";
+import { count, percent, plural, sigmas } from "/static/format.js";
 import { shareFigure, sparkline } from "/static/parts/figures.js";
 import { STATE_MEANS, STATES, badge, seriesName, trendLink } from "/static/parts/words.js";
 
@@ -31,7 +31,8 @@ export class SeriesTable {
     const fresh = items.filter((item) => !this.rows.has(item.name));
     for (const item of items) this.update(item);
     const held = this.body.matches(":hover") || this.body.contains(document.activeElement);
-    if (this.sorted !== sort || !held || fresh.length) this.order(items);
+    if (this.sorted !== sort || !held) this.order(items);
+    else this.body.append(...fresh.map((item) => this.rows.get(item.name).tr));
     this.sorted = sort;
     return this.table;
   }
@@ -54,7 +55,7 @@ export class SeriesTable {
     row.share.replaceChildren(...share(item));
     row.surprise.replaceChildren(surprise(item));
     row.n.replaceChildren(make("span", { text: count(item.n) }), make("div", { class: "faint", text: `${count(item.negative)} negative` }));
-    row.spark.replaceChildren(sparkline(item.spark, `${count(item.n)} documents, ${count(item.negative)} of them negative`));
+    row.spark.replaceChildren(sparkline(item.spark, `${plural(item.n, "document")}, ${count(item.negative)} of them negative`));
   }
 
   add(name) {
