@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 POLL_MS = 200
 """How long one look waits: a thread that is to stop is gone soon enough."""
 LOOK_S = 1.0
-"""How often a silent channel's end is asked for: that is how a broker that is away is told from one that is quiet."""
+"""How often the channels' ends are asked for: that is how a broker that is away is told from one that is quiet."""
 ANSWER_MS = 3000
 """How long the broker may take to say where channels end, before it counts as away."""
 AGAIN_S = (0.5, 1.0, 2.0, 5.0)
@@ -130,7 +130,7 @@ class Follower:
             self._look_back(reader)
             for part, batch in batches.items():
                 self._take(part, batch)
-            if not batches and time.monotonic() - looked > LOOK_S:
+            if time.monotonic() - looked > LOOK_S:
                 looked = time.monotonic()
                 self._look(reader)
             if not self.ready and all(reader.position(part) >= end for part, end in self._ends.items()):

@@ -33,6 +33,8 @@ LEASE_MS = 5000
 """A publisher that is gone is replaced after it: pages are quiet for so long at most."""
 RENEW_S = 1.0
 STANDBY_S = 1.0
+HEALTH_S = 5.0
+"""How often pages of health are told to look again, while anything moves."""
 LOOK_S = 0.25
 """How often trends are looked at: four times a second is as often as people see numbers move."""
 POLL_MS = 50
@@ -130,6 +132,8 @@ class _Turn:
         self._trends = TrendChanges(redis, settings.prefix, n_partitions)
         self._head: Head | None = None
         self._positions: Positions = {}
+        self._has_moved = False
+        self._told_health = time.monotonic()
 
     def begin(self) -> None:
         """Stand where the stream stands; begin one, where there is none, at the end of the channels."""
@@ -158,7 +162,15 @@ class _Turn:
         if self._stream.head() is None:
             raise StaleState("the event stream was wiped")
         moved = self._trends.look()
-        return [Event("trend", encode(moved._asdict()))] if moved is not None and moved.series else []
+        self._has_moved |= moved is not None
+        trend = [Event("trend", encode(moved._asdict()))] if moved is not None and moved.series else []
+        return trend + self._of_health()
+
+    def _of_health(self) -> list[Event]:
+        if not self._has_moved or time.monotonic() - self._told_health < HEALTH_S:
+            return []
+        self._has_moved, self._told_health = False, time.monotonic()
+        return [Event("health", b"{}")]
 
     def add(self, events: list[Event]) -> None:
         """Add them, and move the positions; where somebody else did, stand where they do."""
