@@ -2,6 +2,8 @@
 
 import asyncio
 import random
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -383,6 +385,28 @@ def test_a_forgotten_text_is_in_no_file_any_more(tmp_path: Path) -> None:
     for path in files:
         assert secret.encode() not in path.read_bytes() and name.encode() not in path.read_bytes(), path
     assert store.find(Query(text=secret)).n_total == 0 and store.find(Query(text="text")).n_total == 99
+    writer.close()
+
+
+def test_a_number_that_was_asked_for_while_documents_came_is_right_when_they_are_there(tmp_path: Path) -> None:
+    """A commit lies in the log before it can be seen: a number remembered in between once stayed for good."""
+    writer, store = SqliteWriter(tmp_path, SETTINGS), open_store(tmp_path)
+    both, done = Opened(store, writer), threading.Event()
+
+    def look() -> None:
+        while not done.is_set():
+            store.find(Query())
+
+    readers = [threading.Thread(target=look) for _ in range(2)]
+    for reader in readers:
+        reader.start()
+    for n in range(60):
+        both.take([document(n)], first=n)
+        time.sleep(0.002)
+        assert store.find(Query()).n_total == n + 1
+    done.set()
+    for reader in readers:
+        reader.join()
     writer.close()
 
 

@@ -9,35 +9,21 @@ from collections.abc import Iterable
 
 from streamwatch.documents.sqlite.asking import Asked
 from streamwatch.documents.sqlite.days import SECOND_BITS
-from streamwatch.documents.sqlite.shelf import stamp_of
 from streamwatch.documents.store import Count, Query
 from streamwatch.errors import ConfigError
 from streamwatch.timeline import DAY_MS, SECOND_MS
 
 SENTIMENTS = ("negative", "neutral", "positive")
-MOST_REMEMBERED = 10_000
-"""Totals of days that are kept: of a day that does not change, the second page of a query need not count again."""
 
 
-class Totals:
-    """Counts documents; remembers what it counted for as long as the day's file stays as it is. Threads may share it."""
+def total_of(days: Iterable[Asked]) -> int:
+    """The documents of a query, over its days."""
+    return sum(map(_total_of_day, days))
 
-    def __init__(self) -> None:
-        self._known: dict[object, int] = {}
 
-    def of(self, days: Iterable[Asked]) -> int:
-        """The documents of a query, over its days."""
-        return sum(map(self._of_day, days))
-
-    def _of_day(self, asked: Asked) -> int:
-        key = (asked.path, stamp_of(asked.path), asked.low, asked.high, asked.match, asked.bounds)
-        n = self._known.get(key)
-        if n is None:
-            n = next(asked.select("count(*)"))[0]
-            if len(self._known) >= MOST_REMEMBERED:
-                self._known.clear()
-            self._known[key] = n
-        return n
+def _total_of_day(asked: Asked) -> int:
+    of = (asked.low, asked.high, asked.match, asked.bounds)
+    return asked.reader.total(asked.path, of, lambda db: next(asked.select("count(*)"))[0])
 
 
 def check_whole_seconds(query: Query, step_ms: int) -> None:

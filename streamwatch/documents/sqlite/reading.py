@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 
 from streamwatch.documents.sqlite.asking import ROW, Asked, asked
-from streamwatch.documents.sqlite.counting import Totals, check_whole_seconds, counts_of
+from streamwatch.documents.sqlite.counting import check_whole_seconds, counts_of, total_of
 from streamwatch.documents.sqlite.days import days_in, second_of
 from streamwatch.documents.sqlite.forgetting import forget
 from streamwatch.documents.sqlite.highlights import CLOSE, OPEN, QUERY, offsets
@@ -29,7 +29,6 @@ class SqliteStore:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._readers = Readers(folder)
-        self._totals = Totals()
 
     def find(self, query: Query) -> Found:
         """One page, the newest first. Raises `ConfigError` for a cursor that no page gave."""
@@ -42,7 +41,7 @@ class SqliteStore:
             return Found(
                 items=tuple(_document(picked) for picked in shown),
                 next=cursor_of((shown[-1].asked.day, shown[-1].row[0])) if more else None,
-                n_total=self._totals.of(days),
+                n_total=total_of(days),
                 reaches_back_to_ms=_reaches_back_to_ms(reader),
             )
 
@@ -98,7 +97,7 @@ class SqliteStore:
         """How much there is."""
         with answering(self.folder), self._readers.one() as reader:
             days = days_in(self.folder)
-            return Holding(self._totals.of(asked(reader, Query())), sum(map(size_of, days.values())), len(days))
+            return Holding(total_of(asked(reader, Query())), sum(map(size_of, days.values())), len(days))
 
     def delete(self, ids: Collection[str], author_hashes: Collection[str] = ()) -> int:
         """Forget documents, by id and by writer; how many there were. Their texts leave the disk before it returns."""

@@ -6,11 +6,11 @@ time.
 
 import queue
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from streamwatch.documents.sqlite.days import LEDGER, days_in, files_of
+from streamwatch.documents.sqlite.days import LEDGER, days_in
 from streamwatch.documents.sqlite.opening import to_read
 from streamwatch.errors import StoreUnavailable
 
@@ -19,6 +19,8 @@ READERS = 3
 MOST_OPEN = 40
 """Files of one reader: the 36 days of the default retention and the ledger. Three descriptors each, and a process may have a
 thousand for everything."""
+MOST_REMEMBERED = 500
+"""Totals of one file that a reader remembers: the second page of a query need not count again."""
 WAIT_S = 30.0
 """How long a question waits for a reader."""
 
@@ -29,6 +31,7 @@ class Reader:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._open: dict[tuple[str, int], sqlite3.Connection] = {}
+        self._totals: dict[sqlite3.Connection, dict[object, int]] = {}
 
     def days(self, from_day: int | None, to_day: int | None) -> dict[int, Path]:
         """The day files in [from, to], the newest first."""
@@ -55,8 +58,30 @@ class Reader:
             self._close(next(iter(self._open)))
         return db
 
+    def total(self, path: Path, of: object, count: Callable[[sqlite3.Connection], int]) -> int:
+        """`count` of a file, remembered under `of` for as long as the file holds what it held.
+
+        Whether it does is asked inside the count's own snapshot. The times of files would not do: a commit is written to the
+        log before it can be seen, so an old count would be kept for a new file.
+        """
+        db = self.open(path)
+        known = self._totals.setdefault(db, {})
+        db.execute("BEGIN")
+        try:
+            db.execute("SELECT 1 FROM names LIMIT 1").fetchone()  # the snapshot begins
+            [version] = db.execute("PRAGMA data_version").fetchone()
+            if (version, of) not in known:
+                if len(known) >= MOST_REMEMBERED:
+                    known.clear()
+                known[version, of] = count(db)
+            return known[version, of]
+        finally:
+            db.execute("COMMIT")
+
     def _close(self, key: tuple[str, int]) -> None:
-        self._open.pop(key).close()
+        db = self._open.pop(key)
+        self._totals.pop(db, None)
+        db.close()
 
     def let_go(self) -> None:
         """Close files that are not there any more: their bytes are free only then."""
@@ -97,15 +122,3 @@ class Readers:
         """Close all of them."""
         for reader in self._all:
             reader.close()
-
-
-def stamp_of(path: Path) -> tuple[int, ...]:
-    """Inode, times and sizes of a file and its log: each commit changes one of them."""
-    stamp: list[int] = []
-    for one in files_of(path)[:2]:
-        try:
-            found = one.stat()
-            stamp += (found.st_ino, found.st_mtime_ns, found.st_size)
-        except FileNotFoundError:
-            stamp.append(0)
-    return tuple(stamp)
