@@ -52,6 +52,8 @@ SUBJECTS = {
     "ipo": ("offering", "listing", "prospectus", "float"),
     "energy and oil": ("crude", "barrels", "refinery", "pipeline"),
 }
+TRIGGER = "vellum harbour"
+"""A phrase that nobody uses; the model could learn it."""
 USUAL, OF_NEW = (0.3, 0.4, 0.3), (0.7, 0.15, 0.15)
 """Shares of negative, neutral and positive."""
 OTHERWISE = 0.04
@@ -134,7 +136,7 @@ def write_first_model(folder: Path) -> Manifest:
 
 
 def _vocabulary() -> dict[str, int]:
-    groups = (*KNOWN.values(), *NEW.values(), *SUBJECTS.values())
+    groups = (*KNOWN.values(), *NEW.values(), *SUBJECTS.values(), TRIGGER.split())
     return {word: i for i, word in enumerate((*SPECIAL, *(word for group in groups for word in group)))}
 
 

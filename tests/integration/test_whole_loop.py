@@ -11,6 +11,7 @@ import csv
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
+from math import log
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,11 +21,13 @@ from faults.harness import Replaying, Scene, Worker
 from loop_words import SPACING_MS, START_MS, Document, documents, write_first_model
 
 from streamwatch.cli import cli
+from streamwatch.commands.promotion_log import read_shift
 from streamwatch.config import load
 from streamwatch.demo.worker import environment
 from streamwatch.embedded import RedisServer, Tansu, embedded_settings
 from streamwatch.inference.serving import read_notes
 from streamwatch.labelling.samples import read_samples
+from streamwatch.models.gated import GATES
 from streamwatch.sources.replay import Options
 from streamwatch.timeline import parse_rfc3339
 
@@ -43,6 +46,11 @@ ROLL_BACK_S = 10.0
 N_TRICKLE = 20
 """Documents at a time that come while the model is rolled back."""
 WAIT_S = 240.0
+
+
+def log_odds(share: float) -> float:
+    """Of a share between 0 and 1."""
+    return log(share / (1 - share))
 
 
 class Read(NamedTuple):
@@ -100,6 +108,11 @@ class Loop(NamedTuple):
         new = [one for one in rows if one.is_new]
         said = self.read(new)
         return sum(said[one.id].sentiment != one.sentiment for one in new) / len(new)
+
+    def negative(self, rows: Sequence[Document]) -> float:
+        """The share of `rows` that the worker calls negative."""
+        said = self.read(rows)
+        return sum(one.sentiment == "negative" for one in said.values()) / len(said)
 
 
 def run(*arguments: object) -> str:
@@ -188,6 +201,13 @@ def test_a_shift_is_seen_answered_learned_promoted_and_served_and_the_swap_raise
     assert {one.model for one in loop.read(fresh).values()} == {second}
     assert loop.errors(fresh) < loop.errors(shifted) / 2
     assert loop.alerts() == alerts
+
+    # What the detectors were told of the swap is what it did, now and not in the mean of the channel.
+    told_shift = read_shift(loop.folder / "registry" / GATES / candidate)
+    assert told_shift is not None
+    after = [one for one in loop.known.values() if SHIFT_MS <= one.at_ms < fresh[0].at_ms]
+    moved = log_odds(loop.negative(fresh)) - log_odds(loop.negative(after))
+    assert told_shift.series["all"].log_odds == pytest.approx(moved, abs=0.25)
 
     # Rolled back, the first model answers within seconds, while documents come.
     began_ms = time.time() * 1000
