@@ -30,15 +30,18 @@ import msgspec
 from streamwatch.alerting.voices import Voice
 from streamwatch.config import Settings
 from streamwatch.labelling.chance import chance
+from streamwatch.labelling.rarity import NO_TOPIC, Rarity, faded
 from streamwatch.labelling.rates import Budget, Hour, Rates, rates
 from streamwatch.labelling.recent import Authors, Copies
 from streamwatch.records import Classified, Drawn, DriftSample
 from streamwatch.timeline import HOUR_MS, bucket_start, from_ms
 
-VERSION = 1
+VERSION = 2
 """Of the state's layout. One of another version is left, and the draw begins anew, as in its first hour."""
 CANDIDATES = 200
 """Documents of an hour of drift, chosen by a second hash, of which the most unlike ones are picked: their records are read."""
+TOPIC = "topic:"
+"""Begins the name of a topic's series."""
 CENTRES = 128
 """Projections of drawn documents that are remembered: what a novel one must be unlike."""
 
@@ -105,6 +108,7 @@ class State(msgspec.Struct, array_like=True):
     authors: dict[str, float] = {}
     candidates: list[tuple[int, Draw]] = []
     centres: list[bytes] = []
+    topics: dict[str, float] = {}
 
 
 class Drawing:
@@ -120,6 +124,7 @@ class Drawing:
         self._state = _read(state)
         self._copies = Copies(self._state.copies)
         self._authors = Authors(config.per_author, self._state.authors)
+        self._rarity = Rarity(self._state.topics)
 
     @property
     def state(self) -> bytes:
@@ -146,9 +151,9 @@ class Drawing:
 
     def _judge(self, voice: Voice) -> Draw:
         """How the document fares; as a `novel` one where its hash does not draw it."""
-        hour, u = self._hour, chance(voice.draw)
-        wanted = rates(voice.doubt, hour, self._state.before, self.config.budget)
-        hour.count(voice.doubt)
+        hour, u, topic = self._hour, chance(voice.draw), _topic(voice)
+        wanted = rates(voice.doubt, hour, self._state.before, self.config.budget, topic, self._rarity)
+        hour.count(voice.doubt, topic)
         alike = self._copies.thinning(voice.signature, wanted.p)
         got = wanted.thinned(alike * self._authors.thinning(voice.author_hash, wanted.p))
         return Draw(voice.partition, voice.offset, got.p, got.p_uniform, _how(u, got))
@@ -164,11 +169,18 @@ class Drawing:
         if state.hour is not None and state.hour.start_ms == start_ms:
             return
         if state.hour is not None and state.hour.n:
-            state.hour.solved_n = -1
-            state.hour.find_scale(self.config.budget.margin)
-            state.before = state.hour
-        state.hour = Hour(start_ms, doubts={})
+            self._close(state.hour)
+        state.hour = Hour(start_ms)
         self._authors = Authors(self.config.per_author)
+
+    def _close(self, hour: Hour) -> None:
+        """What an hour that is over leaves to the next: how rare topics were lately, and the scale that goes with it."""
+        state = self._state
+        state.topics = faded(state.topics, hour.topics)
+        self._rarity = Rarity(state.topics)
+        hour.solved_n = -1
+        hour.find_scale(self.config.budget.margin, self._rarity)
+        state.before = hour
 
     # -- novel ones
 
@@ -196,6 +208,11 @@ class Drawing:
     def centres(self) -> list[bytes]:
         """Projections of what was drawn lately."""
         return self._state.centres
+
+
+def _topic(voice: Voice) -> str:
+    """The topic that it counts under; the first by name where copies count under several."""
+    return next((name for name in voice.series if name.startswith(TOPIC)), NO_TOPIC)
 
 
 def _how(u: float, got: Rates) -> Drawn:

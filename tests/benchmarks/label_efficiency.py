@@ -5,8 +5,8 @@
 The learner is a multinomial logistic regression on sentence embeddings of the untrained encoder, which has seen none of these
 labels; it is fitted again after each hour. (The shipped model has learned from these very tweets, so it cannot be the learner.)
 Both begin with the same first labels, drawn at random. Then each hour brings what the budget allows: the queue draws by its
-own code (`streamwatch.labelling.rates`) with the doubt that the learner's probabilities leave, random choice draws as many
-uniformly.
+own code (`streamwatch.labelling.rates`, `rarity`) with the topic that the learner says and the doubt that its probabilities
+leave, random choice draws as many uniformly. A power of 4 and a root of 0.5 are the queue's; a root of 0 is doubt alone.
 Topics alone: the sentiment takes no part. The encoder runs once; its embeddings are kept in --out, and so is each finished
 run, so that a second call goes on where the first one was stopped.
 """
@@ -15,7 +15,8 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -24,16 +25,16 @@ import pandas as pd
 from data_folder import add_data_option, parse_with_data
 from numpy.typing import NDArray
 
-from streamwatch.labelling import rates
+from streamwatch.labelling import rarity, rates
 from streamwatch.labelling.chance import LOST
+from streamwatch.labelling.rarity import Rarity, faded
 from streamwatch.labelling.rates import Budget, Hour
 from streamwatch.text.clean import model_text, stored_text
 
-N_DOCUMENTS, N_TEST = 9000, 3000
-"""Of the tweets, chosen at random: what two busy cores embed in a minute or two."""
+N_TEST = 3000
+"""Of 16,990 tweets; the queue has the rest to choose from. A stream has more, and from 6,000 the rare topics were all taken."""
 FIRST_LABELS = 200
-PER_HOUR = 200
-HOURS = 12
+MOST_LABELS = 2600
 INVERSE_PENALTY = 20.0
 """Of the logistic regression."""
 TOKENS, BATCH = 64, 64
@@ -48,18 +49,22 @@ def main() -> None:
     table = (
         pd.read_csv(options.data / "topic" / "twitter_financial_train.csv")
         .drop_duplicates("text")
-        .sample(N_DOCUMENTS, random_state=1)
+        .sample(frac=1, random_state=1)
     )
     texts = [model_text(stored_text(text)) for text in table["text"]]
     labels = table["label"].astype("category").cat.codes.to_numpy(np.int64)
     points = _embedded(texts, options.out / "embeddings.npy")
-    queues = [f"queue power={power} share={share}" for power in options.powers for share in options.shares]
+    queues = [
+        f"queue power={power} root={root} share={share}"
+        for power, root, share in product(options.powers, options.roots, options.shares)
+    ]
     curves: dict[str, list[list[float]]] = {arm: [] for arm in ("random", *queues)}
     for seed in options.seeds:
         for arm, runs in curves.items():
-            runs.append(_kept(options.out / f"{arm.replace(' ', '_')}_{seed}.json", points, labels, arm, seed))
+            path = options.out / f"{arm.replace(' ', '_')}_{options.per_hour}_{seed}.json"
+            runs.append(_kept(path, lambda arm=arm, seed=seed: _curve(points, labels, arm, seed, options.per_hour)))
             print(f"{arm}, seed {seed}: {runs[-1][-1]:.3f}, CPU {time.process_time():.0f} s", file=sys.stderr)
-    counts = [FIRST_LABELS + PER_HOUR * hour for hour in range(HOURS + 1)]
+    counts = list(range(FIRST_LABELS, MOST_LABELS + 1, options.per_hour))
     report = {"labels": counts, "macro_f1": curves, "needed": {arm: _needed(counts, curves, arm) for arm in queues}}
     print(json.dumps(report) if options.json else "\n".join(_lines(report)))
 
@@ -69,6 +74,8 @@ def _options() -> argparse.Namespace:
     add_data_option(parser)
     parser.add_argument("--seeds", type=int, nargs="+", default=[7, 8, 9])
     parser.add_argument("--powers", type=float, nargs="+", default=[rates.POWER], help="of the doubt, in a weight")
+    parser.add_argument("--roots", type=float, nargs="+", default=[rarity.ROOT], help="of a topic's share, in a weight")
+    parser.add_argument("--per-hour", type=int, default=200, help="labels until the learner is fitted again")
     parser.add_argument("--shares", type=float, nargs="+", default=[0.25], help="uniform parts of the budget")
     parser.add_argument("--out", type=Path, default=Path("label-efficiency"), help="folder that keeps what was run")
     parser.add_argument("--json", action="store_true", help="print the curves as JSON")
@@ -108,24 +115,23 @@ def _embedded(texts: list[str], path: Path) -> Matrix:
     return points
 
 
-def _kept(path: Path, points: Matrix, labels: Column, arm: str, seed: int) -> list[float]:
+def _kept(path: Path, run: Callable[[], Iterable[float]]) -> list[float]:
     """The curve of one run, computed unless it was."""
     if not path.exists():
-        path.write_text(json.dumps(list(_curve(points, labels, arm, seed))))
+        path.write_text(json.dumps(list(run())))
     return json.loads(path.read_text())
 
 
-def _curve(points: Matrix, labels: Column, arm: str, seed: int) -> Iterator[float]:
+def _curve(points: Matrix, labels: Column, arm: str, seed: int, per_hour: int) -> Iterator[float]:
     """Macro-F1 on the test documents after the first labels and after each hour."""
     order = np.random.default_rng(seed).permutation(len(labels))
     test, pool = order[:N_TEST], order[N_TEST:]
     draws = np.random.default_rng(seed + 1)
     known, rest = pool[:FIRST_LABELS], pool[FIRST_LABELS:]
-    for hour in range(HOURS + 1):
+    for n in range(FIRST_LABELS, MOST_LABELS + 1, per_hour):
         model = _fitted(points[known], labels[known])
         yield _macro_f1(labels[test], model.predict(points[test]), labels)
-        wanted = FIRST_LABELS + PER_HOUR * (hour + 1) - len(known)
-        taken = _drawn(arm, model, points[rest], wanted, draws)
+        taken = _drawn(arm, model, points[rest], n + per_hour - len(known), draws)
         known, rest = np.concatenate([known, rest[taken]]), np.delete(rest, taken)
 
 
@@ -146,19 +152,24 @@ def _drawn(arm: str, model: Any, points: Matrix, wanted: int, draws: np.random.G
     if arm == "random":
         return draws.choice(len(points), wanted, replace=False)
     named = dict(part.split("=") for part in arm.split()[1:])
-    doubts = np.clip(np.rint((1 - model.predict_proba(points).max(axis=1)) * LOST), 0, LOST).astype(int)
-    p = _probabilities(doubts, wanted, float(named["share"]), float(named["power"]))
+    said = model.predict_proba(points)
+    doubts = np.clip(np.rint((1 - said.max(axis=1)) * LOST), 0, LOST).astype(int)
+    rarity.ROOT = float(named["root"])
+    rates.WEIGHTS = tuple((doubt / LOST) ** float(named["power"]) for doubt in range(LOST + 1))
+    p = _probabilities(doubts, said.argmax(axis=1), wanted, float(named["share"]))
     return np.flatnonzero(draws.random(len(points)) < p)
 
 
-def _probabilities(doubts: Column, wanted: int, share: float, power: float) -> NDArray[np.float64]:
+def _probabilities(doubts: Column, topics: Column, wanted: int, share: float) -> NDArray[np.float64]:
     """π of each document, by the queue's own code."""
-    rates.WEIGHTS = tuple((doubt / LOST) ** power for doubt in range(LOST + 1))
-    budget = Budget(wanted * share, wanted * (1 - share))
-    before = Hour(0, n=len(doubts), doubts=dict(zip(*np.unique(doubts, return_counts=True), strict=True)))
-    before.find_scale(budget.margin)
-    by_doubt = [rates.rates(doubt, Hour(0), before, budget).p for doubt in range(LOST + 1)]
-    return np.array(by_doubt)[doubts]
+    budget, before = Budget(wanted * share, wanted * (1 - share)), Hour(0)
+    pairs = list(zip(doubts.tolist(), map(str, topics), strict=True))
+    for pair in pairs:
+        before.count(*pair)
+    rare = Rarity(faded({}, before.topics))
+    before.find_scale(budget.margin, rare)
+    p = {(doubt, topic): rates.rates(doubt, Hour(0), before, budget, topic, rare).p for doubt, topic in set(pairs)}
+    return np.array([p[pair] for pair in pairs])
 
 
 def _needed(counts: list[int], curves: dict[str, list[list[float]]], arm: str) -> dict[str, list[float]]:

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from streamwatch.alerting.voices import Voice, voices
 from streamwatch.labelling.chance import ABSTAINED, CERTAIN, doubt, draw_number
@@ -19,7 +20,8 @@ from streamwatch.labelling.drawing import CANDIDATES, Draw, Drawing, DrawingConf
 from streamwatch.labelling.estimates import shares, totals
 from streamwatch.labelling.examples import PREDICTION
 from streamwatch.labelling.novelty import farthest_first
-from streamwatch.labelling.rates import WEIGHTS, Budget, Hour, margin_scale, p_margin
+from streamwatch.labelling.rarity import MOST_TOPICS, Rarity, faded
+from streamwatch.labelling.rates import ALL_ALIKE, WEIGHTS, Budget, Hour, margin_scale, p_margin
 from streamwatch.labelling.recent import AUTHORS, REMEMBERED, Authors, Copies
 from streamwatch.records import Label, Prediction
 from streamwatch.text.clean import model_text, stored_text, text_hash
@@ -33,9 +35,15 @@ DATA = os.environ.get("STREAMWATCH_DATA")
 Buckets = list[tuple[int, list[Voice]]]
 
 
-def voice(n: int, salt: str = "", author: str = "", unsure: int = 100, mark: int = 0) -> Voice:
+def voice(n: int, salt: str = "", author: str = "", unsure: int = 100, mark: int = 0, topic: str = "") -> Voice:
     """The voice of document n."""
-    return Voice(f"t{n:08d}", "neutral", ("all",), author, 0, n, 1, mark, draw=draw_number(f"d{n}", salt), doubt=unsure)
+    series = ("all", f"topic:{topic}") if topic else ("all",)
+    return Voice(f"t{n:08d}", "neutral", series, author, 0, n, 1, mark, draw=draw_number(f"d{n}", salt), doubt=unsure)
+
+
+def topic_of(n: int) -> str:
+    """Of a hundred documents 70 have a frequent topic, 25 none, 4 a rarer and one a rare one."""
+    return ["frequent", "", "rarer", "rare"][(n % 100 >= 70) + (n % 100 >= 95) + (n % 100 == 99)]
 
 
 def hours(sizes: Sequence[int], salt: str = "", unsure: int = 100) -> Buckets:
@@ -43,7 +51,10 @@ def hours(sizes: Sequence[int], salt: str = "", unsure: int = 100) -> Buckets:
     buckets, n = [], 0
     for hour, size in enumerate(sizes):
         for part in range(6):
-            some = [voice(n + i, salt, unsure=unsure) for i in range(size * part // 6, size * (part + 1) // 6)]
+            some = [
+                voice(i, salt, unsure=unsure, topic=topic_of(i))
+                for i in range(n + size * part // 6, n + size * (part + 1) // 6)
+            ]
             buckets.append((hour * HOUR_MS + part * 60 * BUCKET_MS, some))
         n += size
     return buckets
@@ -130,17 +141,60 @@ def test_doubt_draws_more_and_every_document_has_the_uniform_chance() -> None:
     st.floats(0.1, 1000),
 )
 def test_the_scale_meets_the_budget(doubts: dict[int, int], budget: float) -> None:
-    scale = margin_scale(doubts, budget)
-    expected = sum(n * p_margin(unsure, scale) for unsure, n in doubts.items())
+    weights = {WEIGHTS[unsure]: n for unsure, n in doubts.items()}
+    scale = margin_scale(weights, budget)
+    expected = sum(n * p_margin(weight, scale) for weight, n in weights.items())
     assert expected == pytest.approx(min(budget, sum(n for unsure, n in doubts.items() if unsure)))
 
 
 def test_scales_are_found_again_as_an_hour_grows() -> None:
-    hour = Hour(0, doubts={})
+    hour = Hour(0)
     for n in range(400):
         hour.count(128)
-        scale = hour.find_scale(Budget(5, 15).margin)
+        scale = hour.find_scale(Budget(5, 15).margin, ALL_ALIKE)
         assert n < 15 or 14.99 <= scale * (n + 1) * WEIGHTS[128] <= 15 * 1.07  # one more than a twentieth of few
+
+
+# -- rare topics
+
+
+def test_a_rare_topic_is_drawn_more_and_one_that_was_never_seen_is_not() -> None:
+    buckets = [
+        (
+            start,
+            [voice(v.offset, topic="new", unsure=100) if start >= HOUR_MS and v.offset % 100 < 10 else v for v in some],
+        )
+        for start, some in hours([2000, 2000])
+    ]
+    late = [draw for draw in everything(buckets) if draw.offset >= 3900]  # in the hour that follows
+    margin = {draw.offset: 1 - (1 - draw.p) / (1 - draw.p_uniform) for draw in late}
+    frequent, rare, new = margin[3950], margin[3999], margin[3905]
+    assert rare == pytest.approx(frequent * sqrt((1 + 1400) / (1 + 20)), rel=0.1)  # the scale moves a little meanwhile
+    assert new == pytest.approx(frequent, rel=0.1)
+
+
+def everything(buckets: Buckets) -> list[Draw]:
+    """All documents with their π, drawn or not: as if each had been drawn by the smallest number."""
+    return drawn([(start, [structs.replace(one, draw=0) for one in some]) for start, some in buckets])
+
+
+def test_what_was_rare_for_a_while_is_forgotten_at_last_and_topics_have_a_bound() -> None:
+    past = faded({}, {f"t{n:03d}": n + 1 for n in range(2 * MOST_TOPICS)})
+    assert len(past) == MOST_TOPICS and f"t{2 * MOST_TOPICS - 1}" in past
+    once = faded({}, {"once": 1, "": 50})
+    n_hours = 0
+    while once:
+        once, n_hours = faded(once, {}), n_hours + 1
+    assert n_hours == 23
+    assert Rarity({}).of("any") == 1.0
+
+
+def test_an_hour_counts_many_invented_topics_as_none() -> None:
+    hour = Hour(0)
+    for n in range(10 * MOST_TOPICS):
+        hour.count(255, f"invented {n}")
+    assert len(hour.doubts) <= MOST_TOPICS + 1
+    assert sum(hour.topics.values()) == hour.n
 
 
 # -- doubt
@@ -310,7 +364,7 @@ def _stream(posts: Sequence[tuple[str, str]], salt: str) -> Buckets:
             Voice(
                 text_hash(text),
                 "neutral",
-                ("all",),
+                ("all", f"topic:{kind}"),
                 author,
                 0,
                 n,
