@@ -7,6 +7,10 @@ Of the stream's texts it is heard as far as it is sure. A retraining follows a c
 hundred answers say what these are, and a thousand of them, on which the incumbent is at a loss, would teach its being at a
 loss against the answers.
 
+Beside a label it is heard according to what it knows of such texts: of a replayed one, which is of the kinds that it has learned,
+most of what is taught is its word, which says more than the label and keeps a few texts from being learned by heart; of an
+answered one, which was mostly drawn because it was unsure, little.
+
 For the stream's held-out texts, which nobody labelled, the incumbent's word stands in. To judge and to calibrate by, a label
 is drawn from its probabilities: the candidate that says the same has the best expected score, and temperatures fitted on
 them leave it as honest as the incumbent. To compare by, its first choice is taken: the accuracy on these is how often
@@ -35,6 +39,8 @@ MOST_REPEATS = 4
 """How often an epoch shows a text at most: more would be learning a few answers by heart."""
 ANSWERS_TO_STREAM = 0.5
 """As many answers are shown as half of the stream's texts, so far as repeats reach: a third of each epoch is new."""
+REPLAYED = 0.7
+"""The incumbent's part beside the label of a replayed text. docs/retraining.md has what this saves of the past."""
 DOMAINS = {"market": 1.0, "customer": 0.0}
 PLACES: dict[Origin, str] = {"answers": "labels", "replay": "replay.parquet", "stream": "classified"}
 
@@ -86,6 +92,7 @@ def lesson(
         domain=torch.tensor([DOMAINS.get(text.reading, NO_DOMAIN) for text in texts]),
         outside=torch.zeros(len(texts)),
         teacher={name: _heard(p[places], texts) for name, p in heard.items()},
+        part=torch.tensor([REPLAYED if text.origin == "replay" else plan.distil_weight for text in texts]),
     )
     objective = Objective(heads, plan.smoothing, plan.distil_weight, plan.distil_temperature)
     return Lesson([rows[text.read] for text in texts], asked, objective)

@@ -20,7 +20,7 @@ DEFAULT = Plan(
     head_learning_rate=3e-4,
     smoothing=0.0,
     unclear_weight=0.0,
-    distil_weight=0.3,
+    distil_weight=0.1,
     evaluations=4.0,
 )
 """Below the rates of a first training, since nothing starts from nothing; the labels of people are taken as they are."""

@@ -29,7 +29,7 @@ with one of them teaches nothing about `unclear`."""
 
 
 class Targets(msgspec.Struct):
-    """What `n` examples ask for. All but `teacher` are known from the data.
+    """What `n` examples ask for. All but `teacher` and `part` are known from the data.
 
     Args:
         labels: of each task, `(n,)` int64, `NO_LABEL` where the example has none of it.
@@ -38,6 +38,7 @@ class Targets(msgspec.Struct):
         domain: `(n,)`, 1 for the first reading (market), 0 for the second, `NO_DOMAIN` where nobody says.
         outside: `(n,)`, the weight of the label that says "none of these topics".
         teacher: of each task, `(n, k)` probabilities; a row of zeros where no teacher speaks.
+        part: `(n,)`, the teachers' part where there is a label; None: the objective's for all.
     """
 
     labels: dict[str, Tensor]
@@ -46,6 +47,7 @@ class Targets(msgspec.Struct):
     domain: Tensor
     outside: Tensor
     teacher: dict[str, Tensor] = {}
+    part: Tensor | None = None
 
     def rows(self, batch: Tensor) -> "Targets":
         """Those of the examples with the indices `batch`."""
@@ -56,6 +58,7 @@ class Targets(msgspec.Struct):
             self.domain[batch],
             self.outside[batch],
             {task: t[batch] for task, t in self.teacher.items()},
+            None if self.part is None else self.part[batch],
         )
 
 

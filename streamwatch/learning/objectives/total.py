@@ -68,6 +68,7 @@ class Objective(msgspec.Struct, frozen=True):
         )
         has_label = torch.stack([labels != NO_LABEL for labels in asked.labels.values()]).any(0)
         has_teacher = torch.stack([speaks(p) for p in asked.teacher.values()]).any(0)
-        part = torch.where(has_label, torch.full_like(labelled, self.distil_weight), torch.ones_like(labelled))
+        beside = torch.full_like(labelled, self.distil_weight) if asked.part is None else asked.part
+        part = torch.where(has_label, beside, torch.ones_like(labelled))
         part = torch.where(has_teacher, part, torch.zeros_like(part))
         return torch.lerp(labelled, taught, part)
