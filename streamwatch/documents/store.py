@@ -164,7 +164,10 @@ class DocumentStore(Protocol):
         ...
 
     def reaches_back_to_ms(self) -> int | None:
-        """From which date on the store has all documents; None where it is empty."""
+        """From which date on the store has all documents; None where nothing was ever applied.
+
+        That is the retention behind the newest arrival, or later where days had to go or records were missed.
+        """
         ...
 
     def applied(self) -> dict[int, int]:

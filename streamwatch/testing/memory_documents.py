@@ -62,6 +62,9 @@ class MemoryDocuments:
                 self._n_arrived += 1
                 place = (document.published_ms // SECOND_MS, self._n_arrived)
                 self._documents[place] = document, {*names_of(item.record), "all"}
+        arrivals = [s.arrival_ms for s in delta.after.sources.values() if s.arrival_ms is not None]
+        floors = [bucket_start(ms - kept_ms, DAY_MS) for ms in arrivals]
+        self._floor_ms = max(*floors, self._floor_ms or 0) if floors else self._floor_ms
 
     def totals(self) -> dict[str, int]:
         """What was done."""
@@ -69,13 +72,8 @@ class MemoryDocuments:
 
     def retain(self) -> int:
         """Delete what is past the retention; how many days went."""
-        arrivals = [s.arrival_ms for p in self._partitions.values() for s in p.state.sources.values()]
-        newest_ms = max((ms for ms in arrivals if ms is not None), default=None)
-        if newest_ms is None:
-            return 0
-        floor_ms = bucket_start(newest_ms - self._settings.documents_retention_days * DAY_MS, DAY_MS)
-        self._floor_ms = max(floor_ms, self._floor_ms or floor_ms)
-        old = [place for place in self._documents if place[0] * SECOND_MS < self._floor_ms]
+        floor_ms = self._floor_ms or 0
+        old = [place for place in self._documents if place[0] * SECOND_MS < floor_ms]
         days = {place[0] * SECOND_MS // DAY_MS for place in old}
         for place in old:
             del self._documents[place]
@@ -118,8 +116,7 @@ class MemoryDocuments:
 
     def reaches_back_to_ms(self) -> int | None:
         """From which date on the store has all documents."""
-        oldest = min(self._documents, default=None)
-        return self._floor_ms if self._floor_ms is not None or oldest is None else oldest[0] * SECOND_MS
+        return self._floor_ms
 
     def applied(self) -> dict[int, int]:
         """By partition, the next offset of `classified` to apply."""

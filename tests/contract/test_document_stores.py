@@ -345,7 +345,7 @@ def test_forgotten_documents_are_gone_and_do_not_come_back(opened: Opened) -> No
 def test_whole_days_go_when_they_are_past_the_retention(opened: Opened) -> None:
     kept = SETTINGS.documents_retention_days
     opened.take([document(n, at_ms=DAY + n * DAY_MS) for n in range(4)])
-    assert opened.store.reaches_back_to_ms() == DAY
+    assert opened.store.reaches_back_to_ms() == DAY + (3 - kept) * DAY_MS
     opened.take([document(4, at_ms=DAY + (kept + 2) * DAY_MS)], first=4)
     assert opened.writer.retain() == 2
     assert opened.store.reaches_back_to_ms() == DAY + 2 * DAY_MS

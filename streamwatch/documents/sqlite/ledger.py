@@ -110,13 +110,6 @@ class Ledger:
             )
         return moved
 
-    def newest_arrival_ms(self) -> int | None:
-        """The newest arrival over all partitions."""
-        found = [_decode_sources(raw) for (raw,) in self._db.execute("SELECT sources FROM partitions")]
-        return max(
-            (s.arrival_ms for sources in found for s in sources.values() if s.arrival_ms is not None), default=None
-        )
-
     # -- ids that were counted
 
     def known_ids(self, partition: int, channel: str, generation: int, ids: Iterable[str]) -> list[str]:

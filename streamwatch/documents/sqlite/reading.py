@@ -7,7 +7,7 @@ import msgspec
 
 from streamwatch.documents.sqlite.asking import ROW, Asked, asked
 from streamwatch.documents.sqlite.counting import check_whole_seconds, counts_of, total_of
-from streamwatch.documents.sqlite.days import days_in, second_of
+from streamwatch.documents.sqlite.days import days_in
 from streamwatch.documents.sqlite.forgetting import forget
 from streamwatch.documents.sqlite.highlights import CLOSE, OPEN, QUERY, offsets
 from streamwatch.documents.sqlite.ledger import about
@@ -17,7 +17,6 @@ from streamwatch.documents.sqlite.rows import key_of, unpack
 from streamwatch.documents.sqlite.shelf import Reader, Readers
 from streamwatch.documents.sqlite.writing import COMPLETE_FROM, FLOOR, size_of
 from streamwatch.documents.store import Count, Found, Holding, Query, StoredDocument
-from streamwatch.timeline import DAY_MS, SECOND_MS
 
 STREAMED_AT_ONCE = 500
 """Rows that an export takes at once: between them others may ask."""
@@ -122,17 +121,7 @@ def _highlights(asked: Asked, place: int) -> tuple[tuple[int, int], ...]:
 
 
 def _reaches_back_to_ms(reader: Reader) -> int | None:
-    """Nothing is known to be missing after the floor and after the last gap; else the oldest document is the bound."""
+    """Before the floor documents were deleted, before the other records were never read."""
     ledger = reader.ledger()
     known = [about(ledger, name) for name in (FLOOR, COMPLETE_FROM)] if ledger else []
-    found = [int(ms) for ms in known if ms is not None]
-    return max(found) if found else _oldest_ms(reader)
-
-
-def _oldest_ms(reader: Reader) -> int | None:
-    days = list(reader.days(None, None).items())
-    for day, path in reversed(days):
-        [place] = reader.open(path).execute("SELECT min(place) FROM documents").fetchone()
-        if place is not None:
-            return day * DAY_MS + second_of(place) * SECOND_MS
-    return None
+    return max((int(ms) for ms in known if ms is not None), default=None)

@@ -24,7 +24,7 @@ from streamwatch.documents.sqlite.lock import WriterLock
 from streamwatch.documents.sqlite.opening import answering
 from streamwatch.errors import ConfigError, StoreUnavailable
 from streamwatch.records import Classified
-from streamwatch.timeline import DAY_MS
+from streamwatch.timeline import DAY_MS, bucket_start
 from streamwatch.trends.counting import COUNTED_OUTCOMES, Admitted, Delta, PartitionState, id_generation
 
 log = logging.getLogger(__name__)
@@ -95,14 +95,12 @@ class SqliteWriter:
     def retain(self) -> int:
         """Delete days past the retention, and the oldest where there are too many bytes; how many days went."""
         with answering(self.folder):
-            newest_ms = self.ledger.newest_arrival_ms()
-            if newest_ms is None:
+            floor_ms, there = self.floor_ms(), days_in(self.folder)
+            if floor_ms is None:
                 return 0
-            floor_day = (newest_ms - self.settings.documents_retention_days * DAY_MS) // DAY_MS
-            there = days_in(self.folder)
-            floor_day = max(floor_day, _first_day_within(there, self.settings.documents_max_bytes))
-            self.ledger.raise_to(FLOOR, floor_day * DAY_MS)  # first: nothing comes back into a day that goes
-            old = [day for day in there if day < floor_day]
+            first_day = max(floor_ms // DAY_MS, _first_day_within(there, self.settings.documents_max_bytes))
+            self.ledger.raise_to(FLOOR, first_day * DAY_MS)  # first: nothing comes back into a day that goes
+            old = [day for day in there if day < first_day]
             for day in old:
                 self._drop(day, there[day])
             return len(old)
@@ -120,6 +118,11 @@ class SqliteWriter:
         self._days.clear()
         self.ledger.close()
         self._lock.release()
+
+
+def floor_of(arrival_ms: int, settings: Settings) -> int:
+    """Documents dated before this are past the retention when something arrives now: the start of a day."""
+    return max(bucket_start(arrival_ms - settings.documents_retention_days * DAY_MS, DAY_MS), 0)
 
 
 def _first_day_within(there: dict[int, Path], most_bytes: int) -> int:
@@ -193,8 +196,10 @@ class SqlitePartition:
                 self._ledger.forget_ids_before(self.partition, channel, source.arrival_ms // horizon_ms - 1)
         self._ledger.add(delta.totals + done)
         arrivals = [s.arrival_ms for s in delta.after.sources.values() if s.arrival_ms is not None]
-        if self._gap and arrivals:
-            self._ledger.raise_to(COMPLETE_FROM, max(arrivals))
+        if arrivals:
+            self._ledger.raise_to(FLOOR, floor_of(max(arrivals), self._writer.settings))
+            if self._gap:
+                self._ledger.raise_to(COMPLETE_FROM, max(arrivals))
             self._gap = False
 
     def missed(self, n_records: int) -> None:
