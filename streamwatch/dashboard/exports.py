@@ -24,6 +24,10 @@ ROWS_AT_ONCE = 1000
 """Rows of a chunk: some hundred kilobytes."""
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """How a cell begins that a spreadsheet computes."""
+FILES: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The file", "content": {"text/csv": {}, "application/json": {}}}
+}
+"""What the OpenAPI document says of an export."""
 _encode = msgspec.json.Encoder().encode
 
 

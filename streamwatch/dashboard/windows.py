@@ -23,7 +23,7 @@ from streamwatch.trends.stretches import StretchReader, answers
 
 NEAR = 5
 """Names that are offered when one is not there."""
-NEAR_DAYS = 30
+NEAR_DAYS = 7
 """They are looked for among the series of so many of the newest days."""
 
 

@@ -14,17 +14,19 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 from redis import Redis
 
 from streamwatch.timeline import DAY_MS, HOUR_MS, bucket_start
-from streamwatch.trends.cells import UNREAD, unpacked
+from streamwatch.trends.cells import UNREAD
 from streamwatch.trends.keys import Keys
 from streamwatch.trends.levels import DAY, HOUR, REGISTERED, coarsest_dividing
 from streamwatch.trends.points import NOTHING, Points, joined
 from streamwatch.trends.reading import partitions_there
+from streamwatch.trends.store import script_text
 from streamwatch.trends.stretches import StretchReader, answers
 
 KEPT_BYTES = 256 * 1024 * 1024
@@ -148,14 +150,10 @@ class PointReader:
 
     def _documents(self, series: str, days: Sequence[int]) -> tuple[Epochs, dict[int, int]]:
         """The store's epochs, and the documents of each day."""
-        partitions = self.partitions()
-        calls: list[Any] = [lambda pipe, keys=keys: pipe.hget(keys.state, "epoch") for keys in partitions]
-        names = [keys.window(DAY, day, series) for day in days for keys in partitions]
-        calls += [lambda pipe, name=name: pipe.hget(name, "0") for name in names]
+        calls = [partial(_ask_days, keys, series, days) for keys in self.partitions()]
         got = list(answers(self._redis, calls))
-        n = len(partitions)
-        epochs, cells = tuple(epoch or b"" for epoch in got[:n]), got[n:]
-        return epochs, {day: _documents_in(cells[i * n : (i + 1) * n]) for i, day in enumerate(days)}
+        documents = [sum(numbers) for numbers in zip(*(one[1:] for one in got), strict=True)]
+        return tuple(one[0] for one in got), dict(zip(days, documents, strict=True))
 
     def _kept(self, key: tuple[str, int, int], epochs: Epochs) -> _Kept | None:
         with self._lock:
@@ -184,6 +182,7 @@ def _documents_of(kept: _Kept | None) -> tuple[int, ...]:
     return kept.documents if kept is not None else ()
 
 
-def _documents_in(cells: Sequence[bytes | None]) -> int:
-    """Of a day over the partitions, unread ones too."""
-    return sum(cell[0] + cell[UNREAD] for cell in map(unpacked, filter(None, cells)))
+def _ask_days(keys: Keys, series: str, days: Sequence[int], pipe: Any) -> None:
+    """One call for all days of a partition: 90 days of four series in four partitions would be 1,440."""
+    head, tail = keys.window(DAY, 0, "").rsplit("0", 1)
+    pipe.eval(script_text("days.lua"), 1, keys.state, head, f"{tail}{series}", *days)

@@ -8,8 +8,10 @@ dashboard` answers over HTTP, one question after the other, at the default step.
 written into the newest windows (0: none), so that what the process has kept keeps changing where it does in production.
 
 Each kind of question is asked for every series once (`first`: this process has not seen the span of this series before) and
-then `--rounds` times over (`again`). Times are wall of the whole request, with reading the answer; p50 and p95 in ms. CPU is of
-the dashboard. Code 1 where a p95 of `again` is above `--limit` (100 ms). Needs some 2 GB of memory and ten minutes.
+then `--rounds` times over (`again`). Times are p50 and p95 in ms: the wall of the whole request, with reading the answer, and the
+CPU of dashboard and Redis together (/proc/PID/schedstat), which is what the wall would be on a machine that does nothing else.
+Reading ahead and the live documents cost CPU in between, and are part of it. Code 1 where a p95 of `again` is above `--limit`
+(100 ms), by wall, or with `--by-cpu` by CPU where the machine is shared. Needs some 2 GB of memory and ten minutes.
 """
 
 import argparse
@@ -17,7 +19,6 @@ import asyncio
 import json
 import os
 import random
-import statistics
 import subprocess
 import sys
 import threading
@@ -46,11 +47,11 @@ from streamwatch.trends.store import RedisStore
 from streamwatch.trends.writer import PartitionWriter
 
 TO_MS = 1_700_000_000_000 - 1_700_000_000_000 % DAY_MS
-LEARN_EVERY_MS = 10 * MINUTE_MS
+LEARN_EVERY_MS = 30 * MINUTE_MS
 LEARN_DAYS = 7
 COMMAND = (sys.executable, "-c", "from streamwatch.cli import main; main()")
 SPANS = {"1 h": HOUR_MS, "24 h": DAY_MS, "7 d": 7 * DAY_MS, "30 d": 30 * DAY_MS, "90 d": 90 * DAY_MS}
-Times = dict[str, dict[str, list[float]]]
+Times = dict[str, dict[str, list[tuple[float, float]]]]
 
 
 def say(text: str) -> None:
@@ -136,16 +137,29 @@ def questions(names: list[str]) -> dict[str, list[str]]:
     return found
 
 
-def ask(client: httpx.Client, paths: dict[str, list[str]], rounds: int) -> Iterator[tuple[str, str, float]]:
-    """(kind, first or again, seconds). Rounds go through all kinds, so that what is kept is not the last one only."""
+class Cpu:
+    """CPU seconds that some processes have had, to the nanosecond."""
+
+    def __init__(self, *pids: int) -> None:
+        self._pids = pids
+
+    def now(self) -> float:
+        files = [one for pid in self._pids for one in Path(f"/proc/{pid}/task").glob("*/schedstat")]
+        return sum(int(file.read_text().split()[0]) for file in files) / 1e9
+
+
+def ask(
+    client: httpx.Client, paths: dict[str, list[str]], rounds: int, cpu: Cpu
+) -> Iterator[tuple[str, str, float, float]]:
+    """(kind, first or again, seconds, CPU seconds). Each round goes through all kinds."""
     for number in range(1 + rounds):
         for kind, some in paths.items():
             for path in some:
-                started = time.perf_counter()
+                began, started = cpu.now(), time.perf_counter()
                 status = client.get(f"/api/v1{path}").status_code
                 took = time.perf_counter() - started
                 assert status == (404 if kind == "no such series" else 200), (path, status)
-                yield kind, "again" if number else "first", took
+                yield kind, "again" if number else "first", took, cpu.now() - began
         say(f"round {number + 1} of {1 + rounds} done")
 
 
@@ -154,26 +168,27 @@ def percentile(times: list[float], part: float) -> float:
     return round(ordered[min(len(ordered) - 1, int(part * len(ordered)))] * 1000, 1)
 
 
-def measure(url: str, pid: int, paths: dict[str, list[str]], rounds: int) -> dict[str, Any]:
+def measure(url: str, pids: tuple[int, int], paths: dict[str, list[str]], rounds: int) -> dict[str, Any]:
     times: Times = {}
-    process = psutil.Process(pid)
-    cpu_s = sum(process.cpu_times()[:2])
+    cpu = Cpu(*pids)
     with httpx.Client(base_url=url, timeout=60) as client:
-        for kind, which, took in ask(client, paths, rounds):
-            times.setdefault(kind, {}).setdefault(which, []).append(took)
-    n = sum(len(some) for one in times.values() for some in one.values())
+        for kind, which, took, used in ask(client, paths, rounds, cpu):
+            times.setdefault(kind, {}).setdefault(which, []).append((took, used))
     return {
         "queries": {
-            kind: {
-                which: {"n": len(some), "p50_ms": percentile(some, 0.5), "p95_ms": percentile(some, 0.95)}
-                for which, some in one.items()
-            }
-            for kind, one in times.items()
+            kind: {which: _figures(some) for which, some in one.items()} for kind, one in times.items()
         },
-        "cpu_ms_a_question": round((sum(process.cpu_times()[:2]) - cpu_s) / n * 1000, 1),
-        "dashboard_rss_mb": round(process.memory_info().rss / 2**20),
-        "median_of_medians_ms": statistics.median(percentile(one["again"], 0.5) for one in times.values()),
-    }
+        "dashboard_rss_mb": round(psutil.Process(pids[0]).memory_info().rss / 2**20),
+        "load": os.getloadavg()[0], "cores": len(os.sched_getaffinity(0)),
+    }  # fmt: skip
+
+
+def _figures(some: list[tuple[float, float]]) -> dict[str, float]:
+    wall, used = [one for one, _ in some], [one for _, one in some]
+    return {
+        "n": len(some), "p50_ms": percentile(wall, 0.5), "p95_ms": percentile(wall, 0.95),
+        "cpu_p50_ms": percentile(used, 0.5), "cpu_p95_ms": percentile(used, 0.95),
+    }  # fmt: skip
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -192,13 +207,13 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         with BlockingRedis.from_url(server.url) as client:
             redis_mb = round(client.info("memory")["used_memory"] / 2**20)
             n_keys = client.dbsize()
-        found = serve(settings, names, arguments)
+        found = serve(settings, names, arguments, server.pid)
     return found | {
         "redis_mb": redis_mb, "redis_keys": n_keys, "series": len(names), "days": arguments.days, "live_per_s": arguments.live,
     }  # fmt: skip
 
 
-def serve(settings: Settings, names: list[str], arguments: argparse.Namespace) -> dict[str, Any]:
+def serve(settings: Settings, names: list[str], arguments: argparse.Namespace, redis_pid: int) -> dict[str, Any]:
     process = subprocess.Popen(
         [*COMMAND, "dashboard", "--port", "0", "--json"], stdout=subprocess.PIPE, text=True,
         env=os.environ | environment(settings) | {"STREAMWATCH_DOCUMENTS": "/nonexistent"},
@@ -210,7 +225,7 @@ def serve(settings: Settings, names: list[str], arguments: argparse.Namespace) -
         wait_ready(lambda: httpx.get(f"{url}api/v1/readyz").status_code)
         if arguments.live:
             live.start()
-        return measure(url, process.pid, questions(names), arguments.rounds)
+        return measure(url, (process.pid, redis_pid), questions(names), arguments.rounds)
     finally:
         live.over.set()
         process.terminate()
@@ -222,14 +237,23 @@ def wait_ready(status: Callable[[], int]) -> None:
         time.sleep(0.2)
 
 
-def show(found: dict[str, Any], limit_ms: float) -> bool:
+def show(found: dict[str, Any], limit_ms: float, by: str) -> bool:
     """A table; whether every p95 of `again` is within the limit."""
-    print(f"{'':24}{'first p50':>10}{'p95':>8}{'again p50':>11}{'p95':>8}   (ms)")
+    print(
+        f"{'ms':24}{'first: p50':>12}{'p95':>8}{'CPU p50':>9}{'p95':>8}{'again: p50':>13}{'p95':>8}{'CPU p50':>9}{'p95':>8}"
+    )
     for kind, one in found["queries"].items():
-        first, again = one["first"], one["again"]
-        print(f"{kind:24}{first['p50_ms']:10}{first['p95_ms']:8}{again['p50_ms']:11}{again['p95_ms']:8}")
+        cells = [
+            one[which][name]
+            for which in ("first", "again")
+            for name in ("p50_ms", "p95_ms", "cpu_p50_ms", "cpu_p95_ms")
+        ]
+        print(
+            f"{kind:24}"
+            + "".join(f"{cell:{width}}" for cell, width in zip(cells, (12, 8, 9, 8, 13, 8, 9, 8), strict=True))
+        )
     print({name: value for name, value in found.items() if name != "queries"})
-    return all(one["again"]["p95_ms"] <= limit_ms for one in found["queries"].values())
+    return all(one["again"][by] <= limit_ms for one in found["queries"].values())
 
 
 def main() -> int:
@@ -239,12 +263,13 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--live", type=float, default=20.0, help="documents a second meanwhile; 0: none")
     parser.add_argument("--limit", type=float, default=100.0, help="ms that a p95 may be")
+    parser.add_argument("--by-cpu", action="store_true", help="hold the limit against CPU, where the machine is shared")
     parser.add_argument("--json", type=Path, help="write the figures here")
     arguments = parser.parse_args()
     found = run(arguments)
     if arguments.json:
         arguments.json.write_text(json.dumps(found, indent=2))
-    return 0 if show(found, arguments.limit) else 1
+    return 0 if show(found, arguments.limit, "cpu_p95_ms" if arguments.by_cpu else "p95_ms") else 1
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from streamwatch.dashboard.access.person import Person
 from streamwatch.dashboard.access.required import needs
 from streamwatch.dashboard.answers import answer, says
 from streamwatch.dashboard.desk import Desk
-from streamwatch.dashboard.exports import Format, export
+from streamwatch.dashboard.exports import FILES, Format, export
 from streamwatch.dashboard.paging import Cursor, Limit
 from streamwatch.dashboard.problems import Problem
 from streamwatch.dashboard.times import Moment
@@ -128,7 +128,7 @@ def router(desk: Desk) -> APIRouter:
         items = [_item(one) for one in found.items]
         return answer(DocumentPage(items, found.next, found.n_total, found.reaches_back_to_ms))
 
-    @routes.get("/documents/export", response_class=Response, responses={200: {"content": {"text/csv": {}}}})
+    @routes.get("/documents/export", response_class=Response, responses=FILES)
     async def export_documents(
         person: Annotated[Person, Depends(needs("viewer"))],
         filtered: Annotated[DocumentFilter, Depends()],

@@ -10,7 +10,7 @@ from streamwatch.dashboard.access.person import Person
 from streamwatch.dashboard.access.required import needs
 from streamwatch.dashboard.answers import answer, says
 from streamwatch.dashboard.desk import Desk
-from streamwatch.dashboard.exports import Format, export
+from streamwatch.dashboard.exports import FILES, Format, export
 from streamwatch.dashboard.filters import Asked, Filters
 from streamwatch.dashboard.spans import MOST_POINTS, Chosen, choose, span_of
 from streamwatch.dashboard.times import Moment, Step
@@ -68,7 +68,7 @@ def router(desk: Desk) -> APIRouter:
         watched = await desk.watching.now() if baseline else None
         return answer(await desk.reading(_trends, desk, _asked(series, filtered), from_, to, step, watched))
 
-    @routes.get("/trends/export", response_class=Response, responses={200: {"content": {"text/csv": {}}}})
+    @routes.get("/trends/export", response_class=Response, responses=FILES)
     async def export_trends(
         person: Annotated[Person, Depends(needs("viewer"))],
         series: Series,
