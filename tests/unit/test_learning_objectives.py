@@ -136,6 +136,18 @@ def test_a_teacher_s_word_is_weighed_against_the_label() -> None:
     assert torch.allclose(without["first"], grads([example("market", 0)])["first"])
 
 
+def test_a_text_may_have_a_weight_of_its_own_for_its_teacher() -> None:
+    logits = torch.zeros(2, 21, requires_grad=True)
+    asked = targets([example("topics", 0), example("topics", 0)], ENTRIES, HEADS, 0.0)
+    asked.teacher = {"topic": torch.eye(21)[[2, 2]]}
+    asked.part = torch.tensor([0.0, 1.0])
+    said = Said(2).outputs() | {"topic": logits}
+    Objective(HEADS, smoothing=0.0).loss(said, asked).sum().backward()
+    assert logits.grad is not None
+    assert logits.grad[0, 0] < 0 < logits.grad[0, 2]
+    assert logits.grad[1, 2] < 0 < logits.grad[1, 0]
+
+
 @pytest.mark.parametrize("temperature", [1.0, 3.0])
 def test_a_pupil_that_says_what_its_teacher_says_has_no_more_to_learn(temperature: float) -> None:
     p = torch.tensor([[0.7, 0.2, 0.1]])

@@ -24,7 +24,7 @@ from streamwatch.retraining.forgotten import Forgotten, is_forgotten, note, read
 from streamwatch.retraining.fresh import fresh, taken_back
 from streamwatch.retraining.inputs import Inputs, frozen
 from streamwatch.retraining.known import KnownText, id_hash
-from streamwatch.retraining.lesson import lesson
+from streamwatch.retraining.lesson import REPLAYED, lesson
 from streamwatch.retraining.replay import REPLAY_FILE, Store, change_replay, read_replay, remembered, without
 from streamwatch.retraining.request import DEFAULT
 from streamwatch.retraining.reservoir import drawn, room, shared_out
@@ -117,6 +117,16 @@ def test_of_the_stream_the_incumbent_is_heard_as_far_as_it_is_sure_and_beside_an
     assert teacher_loss(logits, made.asked.teacher["sentiment"], 1.0).tolist() == pytest.approx(
         [math.log(3), math.log(3), 0.1 * math.log(3)]
     )
+
+
+def test_beside_the_label_of_a_replayed_text_the_incumbent_is_heard_most() -> None:
+    heads = [HeadEntry("sentiment", HEADS["sentiment"])]
+    texts = [known(0), known(1, origin="replay")]
+    inputs, said = Inputs(asked="", train=texts, dev=[], report=[]), torch.full((2, 3), 1 / 3)
+    made = lesson(inputs, {text.read: [1] for text in texts}, heads, {"sentiment": said}, DEFAULT, once=True)
+    assert made.asked.part is not None
+    assert made.asked.part.tolist() == pytest.approx([DEFAULT.distil_weight, REPLAYED])
+    assert made.asked.rows(torch.tensor([1])).part == pytest.approx(REPLAYED)
 
 
 # -- what is kept
