@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from conftest import an_alert, publish
+from running_dashboard import an_alert, publish
 
 from streamwatch import broker, channels
 from streamwatch.channels import channel

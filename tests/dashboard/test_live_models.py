@@ -6,7 +6,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from conftest import Dashboard, running
+from running_dashboard import Dashboard, running
 
 from streamwatch import channels
 from streamwatch.config import load

@@ -194,8 +194,11 @@ def _edit(desk: Desk, name: str, based_on: int, person: Person, **more: Any) -> 
 
 
 async def _publish(desk: Desk, edit: RuleEdit) -> None:
-    """Write an edit and look whether it counts. Raises `Problem` (409): somebody else was quicker."""
-    if desk.channels.decisions.rule_edits.revision(edit.name) == edit.based_on:
+    """Write an edit and look whether it counts. Raises `Problem` (409): somebody else was quicker.
+
+    What this process has may be some milliseconds old: an edit of a revision that it does not know yet is written all the same.
+    """
+    if desk.channels.decisions.rule_edits.revision(edit.name) <= edit.based_on:
         await desk.channels.publish("decisions", edit)
         if desk.channels.decisions.rule_edits.has_taken(edit):
             return
