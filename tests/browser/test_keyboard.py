@@ -51,7 +51,7 @@ def test_an_alert_is_found_and_judged_by_keys(open_page: Callable[..., Page], pl
     page.keyboard.press("j")
     expect(page.locator(".alert-row .row-link").first).to_be_focused()
     page.keyboard.press("Enter")
-    page.wait_for_function("location.pathname.startsWith('/alerts/')")
+    page.wait_for_function("() => location.pathname.startsWith('/alerts/')")
     settled(page)
     expect(page.locator("h1")).to_be_focused()
     for _ in range(20):

@@ -173,7 +173,7 @@ class Trend {
     const { grid, context } = this;
     const from = grid.x[at];
     const to = from + grid.stepMs;
-    const body = drawer(name, `${context.time.at(from)} to ${context.time.clock(to)} ${context.time.zone()}`, context);
+    const body = drawer(seriesName(name), `${context.time.at(from)} to ${context.time.clock(to)} ${context.time.zone()}`, context);
     const question = { series: name, from, to };
     for (const filter of FILTERS) question[filter === "ticker" ? "entity" : filter] = this.wanted[filter];
     const names = this.wanted.series;
@@ -190,7 +190,7 @@ class Trend {
     context.live.on("trend", (events) => {
       if (!spanOf(this.wanted, 1).follows || !this.answer) return;
       const patched = this.answer.step_ms === MINUTE_MS && !FILTERS.some((name) => this.wanted[name]) && this.patch(events);
-      if (patched) this.chart?.redraw();
+      if (patched) { this.chart?.redraw(); this.legend.point(this.chart?.at ?? null); }
       reload();
     }, context);
     for (const event of ["alert", "reset"]) context.live.on(event, reload, context);

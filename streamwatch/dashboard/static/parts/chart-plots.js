@@ -1,6 +1,6 @@
 /* The options of the two plots of a trend for uPlot: negative share above, number of documents below. */
 import { percent, short } from "/static/format.js";
-import { SPARSE } from "/static/parts/grid.js";
+import { MANY, SPARSE } from "/static/parts/grid.js";
 import { marksPlugin } from "/static/parts/chart-marks.js";
 import { colours } from "/static/theme.js";
 import { time } from "/static/time.js";
@@ -69,16 +69,16 @@ export function shareLines(grid, compared, colour) {
     const dots = { points: { show: isolated(one), size: 4, fill: line, stroke: line } };
     if (!one.pooled) { add(one.share, { ...bold, ...dots }); return; }
     const alpha = grid.series.length === 1 ? RAW_ALPHA : RAW_ALPHA / 2;
-    if (one.perWindow >= SPARSE) add(one.share, { stroke: line, width: 1, alpha, ...dots });
+    if (one.perWindow >= SPARSE) add(one.share, { stroke: line, width: 1, alpha });
     else add(one.share, { stroke: "transparent", width: 0, alpha, points: { show: true, size: 4, fill: line, stroke: line, width: 0 } });
     add(one.pooled, bold);
   });
   return { columns, series, bands };
 }
 
-/** Least and greatest are worth a band only where they are not the share itself. */
+/** Least and greatest are worth a band only where they are not the share itself, and not 0 and 100 % of single documents. */
 function spreads(one) {
-  return one.perWindow >= SPARSE && one.share.some((share, i) => share !== null && one.high[i] !== null && one.high[i] - one.low[i] > 1e-9);
+  return one.perWindow >= MANY && one.share.some((share, i) => share !== null && one.high[i] !== null && one.high[i] - one.low[i] > 1e-9);
 }
 
 /** A window between two empty ones has no line to either: then points are drawn. */

@@ -3,10 +3,11 @@ import { make } from "/static/dom.js";
 
 let open = null;
 
+/** `title` is text or an element. */
 export function drawer(title, subtitle, context) {
   close();
   const back = document.activeElement;
-  const heading = make("h2", { id: "drawer-title", tabindex: "-1", text: title });
+  const heading = make("h2", { id: "drawer-title", tabindex: "-1" }, title);
   const body = make("div", { class: "drawer-body" });
   const box = make("dialog", { class: "drawer", "aria-labelledby": "drawer-title" },
     make("div", { class: "drawer-head" }, make("div", {}, heading, make("p", { class: "soft", text: subtitle })),

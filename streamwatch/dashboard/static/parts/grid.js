@@ -9,6 +9,7 @@ const POOLS = 100;                 // the pooled line has about so many independ
 const POOL_DOCUMENTS = 30;         // each of about so many documents: a share of 5 has a standard error of 20 %, of 30 of 9 %
 const FEWEST_POOLS = 12;           // and a line it must remain
 const FEWEST = 5;                  // documents of which a share is drawn at all in the pooled line
+export const MANY = 100;           // documents a window, from which on the shares inside it are more than noise
 export const SPARSE = 8;           // documents a window, below which its own share is a dot and no line
 
 export class Grid {
@@ -31,7 +32,7 @@ export class Grid {
   pooling() {
     const least = this.length > NOISY_ROWS ? Math.round(this.length / POOLS) : 1;
     const most = Math.max(least, Math.floor(this.length / FEWEST_POOLS));
-    const few = Math.min(...this.series.map((one) => one.perWindow));
+    const few = Math.min(...this.series.map((one) => one.perStep));
     return Math.max(least, Math.min(most, few > 0 && few < POOL_DOCUMENTS ? Math.ceil(POOL_DOCUMENTS / few) : 1));
   }
 
@@ -68,7 +69,9 @@ export class Grid {
       made.low[i] = point[column.share_low];
       made.high[i] = point[column.share_high];
     }
-    made.perWindow = one.points.length ? one.points.reduce((sum, point) => sum + point[column.n], 0) / one.points.length : 0;
+    const total = one.points.reduce((sum, point) => sum + point[column.n], 0);
+    made.perWindow = one.points.length ? total / one.points.length : 0;        // of those in which something came
+    made.perStep = one.points.length ? total / ((one.points.at(-1)[0] - one.points[0][0]) / this.stepMs + 1) : 0;
     if (one.baseline?.length) this.band(made, one.baseline);
     return made;
   }
