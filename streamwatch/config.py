@@ -74,7 +74,7 @@ class Settings(BaseSettings):
     # -- the dashboard: where it listens, and who may come in (docs/dashboard-access.md)
     dashboard_host: str = Field("127.0.0.1", description="Address that the dashboard listens on. On a loopback address this machine needs no log-in; on any other everybody does")
     dashboard_port: Annotated[int, Field(ge=0, le=65535)] = Field(8080, description="Port that the dashboard listens on; 0: any that is free")
-    dashboard_login: Literal["auto", "always"] = Field("auto", description="Whether a loopback address needs a log-in too: `always` behind a proxy on the same machine")
+    dashboard_login: Literal["auto", "always"] = Field("auto", description="Whether a loopback address needs a log-in too: `always` behind a proxy on the same machine; auto: only where the dashboard has other names than loopback")
     dashboard_allowed_hosts: str = Field("", description="Names that people call the dashboard by, besides loopback: dash.example.org,10.0.0.7; a request to any other is refused")
     dashboard_url: str = Field("", description="The address in people's browsers where a proxy with TLS is in front: https://dash.example.org; its host is allowed then")
     dashboard_trusted_proxies: str = Field("", description="Addresses of proxies whose `X-Forwarded-For` is believed, for limits and the audit trail: 10.0.0.2,10.0.0.3; nobody else's is")

@@ -1,5 +1,6 @@
 """On loopback without a log-in: the danger is pages of other sites in the browser of whoever sits here."""
 
+import socket
 from collections.abc import Iterator
 
 import httpx
@@ -109,6 +110,24 @@ def test_a_request_that_a_proxy_passed_on_is_refused_with_the_reason(here: Serve
     assert header.lower() in answer.json()["detail"] and "STREAMWATCH_DASHBOARD_LOGIN=always" in answer.json()["detail"]
 
 
+def test_a_proxy_that_says_nothing_of_itself_is_known_by_its_protocol(here: Served) -> None:
+    with socket.create_connection(("127.0.0.1", here.port), timeout=5) as line:
+        line.sendall(f"GET {API}/session HTTP/1.0\r\nHost: 127.0.0.1:{here.port}\r\nConnection: close\r\n\r\n".encode())
+        answer = line.makefile("rb").read()
+    assert b" 403 " in answer.splitlines()[0] and b"HTTP/1.0: whoever" in answer
+
+
+@pytest.mark.parametrize(
+    "named", [{"dashboard_url": "https://dash.example.org"}, {"dashboard_allowed_hosts": "dash.example.org"}]
+)
+def test_who_names_another_name_has_people_from_elsewhere_and_they_log_in(
+    settings_here: Settings, named: dict[str, str]
+) -> None:
+    with Served(settings_here.model_copy(update=named)) as behind_proxy:
+        for host in ("dash.example.org", f"127.0.0.1:{behind_proxy.port}"):
+            assert behind_proxy.client(Host=host).get(f"{API}/session").status_code == 401
+
+
 # -- pages of other sites
 
 
@@ -205,6 +224,25 @@ def test_what_nobody_may_do_is_in_the_trail_without_a_body_or_a_secret(here: Ser
     assert (refused["status"], refused["reason"], refused["way"]) == (403, "role", "key")
     assert refused["credential"] == f"key:{key[3:11]}" and refused["address"] == "127.0.0.1"
     assert "secret" not in str(refused) and key not in str(here.trail())
+
+
+def test_the_trail_is_read_by_pages_newest_first(here: Served) -> None:
+    key = here.key("admin", name="page turner")
+    admin = here.client(key=key)
+    for number in range(4):
+        admin.put(f"{API}/watchlists/{number}", json={"series": ["all"]})
+    here.trail()
+    read: list[int] = []
+    cursor = None
+    while True:
+        asked = {"who": "page turner", "limit": 3} | ({"cursor": cursor} if cursor else {})
+        page = admin.get(f"{API}/audit", params=asked).json()
+        read += [one["offset"] for one in page["items"]]
+        cursor = page["next"]
+        if cursor is None:
+            break
+    assert len(read) == 8 and read == sorted(read, reverse=True) and len(set(read)) == 8
+    assert admin.get(f"{API}/audit", params={"cursor": "nonsense"}).status_code == 422
 
 
 def test_many_refusals_are_told_up_to_a_number(here: Served) -> None:

@@ -106,6 +106,7 @@ def test_roles_that_only_the_userinfo_tells_are_asked_for(served: Served, provid
 LIES: dict[str, dict[str, Any]] = {
     "for another client": {"aud": "somebody-else"},
     "for several, of which we are none": {"aud": ["a", "b"]},
+    "for another client, through us": {"aud": "somebody-else", "azp": CLIENT_ID},
     "for nobody": {"aud": None},
     "of another issuer": {"iss": "https://evil.example"},
     "of another log-in": {"nonce": "replayed"},

@@ -43,6 +43,7 @@ class Asked:
     port: int | None
     address: str
     is_local: bool
+    version: str = ""
     person: Person | None = None
     token: str = ""
     route: Guarded | None = None
@@ -64,8 +65,14 @@ class Asked:
             port=server[1],
             address=client_address(peer, headers.get("x-forwarded-for", ""), trusted_proxies),
             is_local=is_loopback(server[0]) and is_loopback(peer),
+            version=scope.get("http_version", ""),
             cookies=cookie_parser("; ".join(headers.getlist("cookie"))),
         )
+
+    @property
+    def old_protocol(self) -> str:
+        """HTTP/1.0, which no browser speaks and some proxies do that add no header; empty for any other."""
+        return "HTTP/1.0" if self.version == "1.0" else ""
 
     @property
     def is_write(self) -> bool:

@@ -14,7 +14,7 @@ from fastapi import FastAPI
 
 from streamwatch.config import Settings
 from streamwatch.dashboard.access.asked import Asked
-from streamwatch.dashboard.access.hosts import allowed_hosts, forwarding_header, is_loopback, is_ours
+from streamwatch.dashboard.access.hosts import allowed_hosts, forwarding_header, is_open_here, is_ours
 from streamwatch.dashboard.access.identity import Identity, at_this_machine, same_token, too_many
 from streamwatch.dashboard.access.limits import Limit
 from streamwatch.dashboard.access.oidc import Provider, provider_of
@@ -50,7 +50,7 @@ class Gatekeeper:
         self.proxies = frozenset(one.strip() for one in settings.dashboard_trusted_proxies.split(",") if one.strip())
         self._rate = Limit(settings.dashboard_requests_per_minute)
         self._hosts = allowed_hosts(settings)
-        self._open_here = settings.dashboard_login == "auto" and is_loopback(settings.dashboard_host)
+        self._open_here = is_open_here(settings)
         self.table: RouteTable | None = None
 
     # -- what the application calls
@@ -110,10 +110,10 @@ class Gatekeeper:
                 421, "host", "Not this dashboard",
                 "it is called by another name than its own: STREAMWATCH_DASHBOARD_ALLOWED_HOSTS lists its names",
             )  # fmt: skip
-        if local and (header := forwarding_header(asked.headers)):
+        if local and (sign := forwarding_header(asked.headers) or asked.old_protocol):
             raise Problem(
                 403, "proxy", "A proxy is in front, and nobody is logged in",
-                f"the request has the header {header}: whoever is behind the proxy would be an admin here; "
+                f"the request has {sign}: whoever is behind the proxy would be an admin here; "
                 "set STREAMWATCH_DASHBOARD_LOGIN=always (docs/dashboard-access.md)",
             )  # fmt: skip
 

@@ -13,6 +13,7 @@ Examples:
     'x-forwarded-for'
 """
 
+import re
 from collections.abc import Container, Mapping
 from ipaddress import ip_address
 from urllib.parse import urlsplit
@@ -20,6 +21,9 @@ from urllib.parse import urlsplit
 from streamwatch.config import Settings
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
+MAX_PORT = 65_535
+HOST = re.compile(r"(?:\[(?P<address>[0-9A-Fa-f:.]+)\]|(?P<name>[A-Za-z0-9._-]+))(?::(?P<port>[0-9]{1,5}))?")
+"""A name or an address, and perhaps a port (RFC 9110, 7.2); other alphabets come as punycode."""
 
 FORWARDING = ("forwarded", "via", "x-real-ip")
 """Headers that only a proxy adds, besides all that begin as the next."""
@@ -29,17 +33,18 @@ FORWARDING_PREFIX = "x-forwarded-"
 def split_host(host: str) -> tuple[str, int | None]:
     """Name, in lower case, and port of a `Host` header; an empty name for what is none.
 
-    >>> split_host("user@localhost"), split_host("localhost:http"), split_host("a b")
+    A URL parser would take `[::1].evil.example` for `::1`, since it has to make something of everything.
+
+    >>> split_host("user@localhost"), split_host("localhost:http"), split_host("[::1].evil.example")
     (('', None), ('', None), ('', None))
     """
-    try:
-        parts = urlsplit(f"//{host}")
-        name, port = parts.hostname or "", parts.port
-    except ValueError:
+    found = HOST.fullmatch(host)
+    if found is None:
         return "", None
-    if parts.netloc != host or "@" in host or any(char.isspace() for char in host):
+    port = int(found["port"]) if found["port"] else None
+    if port is not None and port > MAX_PORT:
         return "", None
-    return name.rstrip("."), port
+    return (found["address"] or found["name"]).lower().rstrip("."), port
 
 
 def is_loopback(name: str) -> bool:
@@ -66,6 +71,23 @@ def allowed_hosts(settings: Settings) -> frozenset[str]:
     named = [one.strip() for one in settings.dashboard_allowed_hosts.split(",")]
     named.append(urlsplit(settings.dashboard_url).netloc)
     return frozenset(name for one in named if one and (name := split_host(one)[0]))
+
+
+def is_open_here(settings: Settings) -> bool:
+    """Whether this machine needs no log-in: it listens on loopback, and nobody is told to call it by another name.
+
+    Whoever names another name has people who come from elsewhere, by a proxy on this machine: to us they would all sit here.
+
+    >>> is_open_here(Settings()), is_open_here(Settings(dashboard_login="always")), is_open_here(Settings(dashboard_host="::"))
+    (True, False, False)
+    >>> is_open_here(Settings(dashboard_url="https://dash.example.org"))
+    False
+    """
+    return (
+        settings.dashboard_login == "auto"
+        and is_loopback(settings.dashboard_host)
+        and all(is_loopback(name) for name in allowed_hosts(settings))
+    )
 
 
 def is_ours(host: str, port: int | None, others: Container[str] = frozenset()) -> bool:

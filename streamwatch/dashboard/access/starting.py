@@ -12,7 +12,7 @@ import time
 from urllib.parse import urlsplit
 
 from streamwatch.config import Settings
-from streamwatch.dashboard.access.hosts import allowed_hosts, is_loopback, split_host
+from streamwatch.dashboard.access.hosts import allowed_hosts, is_loopback, is_open_here, split_host
 from streamwatch.dashboard.access.keys import is_valid
 from streamwatch.dashboard.access.oidc import provider_of
 from streamwatch.decisions.view import Decisions
@@ -27,7 +27,7 @@ def check_start(settings: Settings, host: str) -> None:
     """
     _check_names(settings)
     provider = provider_of(settings)
-    if is_loopback(host) and settings.dashboard_login == "auto":
+    if is_open_here(settings.model_copy(update={"dashboard_host": host})):
         return
     if not is_loopback(host) and not allowed_hosts(settings):
         raise ConfigError(
