@@ -160,9 +160,9 @@ def test_a_rule_made_here_decides_and_its_backtest_says_how_often(desk: Desk) ->
     until(lambda: desk.in_force() == ["mine", "default"])
     Replaying(desk.one.settings, ROWS[FIRST:], Options()).run()
     desk.scene.settled(120)
-    until(desk.alerts)
-    mine = {id_: one for id_, one in desk.alerts().items() if one[1] == "mine"}
-    assert mine and all(state == "resolved" for _, _, state in mine.values())
+    until(lambda: desk.alerts() and all(state == "resolved" for _, _, state in desk.alerts().values()))
+    mine = [one for one in desk.alerts().values() if one[1] == "mine"]
+    assert mine
 
     begun = desk.one.post("/rules/backtest", {"text": MINE, "days": 30})
     assert begun.status_code == 202
