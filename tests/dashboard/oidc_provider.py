@@ -12,7 +12,7 @@ import time
 from base64 import b64decode, urlsafe_b64encode
 from hashlib import sha256
 from typing import Any
-from urllib.parse import unquote, urlencode
+from urllib.parse import parse_qs, unquote, urlencode
 
 import uvicorn
 from joserfc import jwt
@@ -90,10 +90,10 @@ class IdentityProvider:
         return RedirectResponse(f"{asked['redirect_uri']}?{urlencode(back)}", 302)
 
     async def _token(self, request: Request) -> Response:
-        form = dict(await request.form())
+        form = {name: values[0] for name, values in parse_qs((await request.body()).decode()).items()}
         name, _, secret = b64decode(request.headers["authorization"].removeprefix("Basic ")).decode().partition(":")
-        asked = self.codes.pop(str(form.get("code")), None)
-        challenge = urlsafe_b64encode(sha256(str(form["code_verifier"]).encode()).digest()).decode().rstrip("=")
+        asked = self.codes.pop(form.get("code", ""), None)
+        challenge = urlsafe_b64encode(sha256(form["code_verifier"].encode()).digest()).decode().rstrip("=")
         if (
             asked is None
             or (unquote(name), unquote(secret)) != (CLIENT_ID, CLIENT_SECRET)

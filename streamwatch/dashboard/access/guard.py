@@ -108,17 +108,19 @@ class _Answer:
         self.has_begun = False
 
     async def send(self, message: Message) -> None:
-        """Send a part of it."""
+        """Send a part of it. The head of a write's answer waits for the body, which says why, and for the audit trail."""
         if message["type"] == "http.response.start":
             self._add_headers(message)
-            self._head = message
-            return
-        if self._head is not None:
+            if self.is_told:
+                self._head = message
+                return
+        elif self._head is not None:
             head, self._head = self._head, None
             await self._tell(head, message)
-            self.has_begun = True
             await self._send(head)
-        await self._look_again()
+        self.has_begun = True
+        if message.get("more_body"):
+            await self._look_again()
         await self._send(message)
 
     def _add_headers(self, head: Message) -> None:
@@ -132,9 +134,8 @@ class _Answer:
 
     async def _tell(self, head: Message, body: Message) -> None:
         """Finish what was begun in the audit trail."""
-        if self.is_told:
-            record = step("answered", self.asked, self._gate.clock(), head["status"], _reason(head, body))
-            await self._gate.trail.answer(record)
+        record = step("answered", self.asked, self._gate.clock(), head["status"], _reason(head, body))
+        await self._gate.trail.answer(record)
 
     async def _look_again(self) -> None:
         """End what goes on for somebody who would not be let in now."""
