@@ -32,21 +32,13 @@ def own_broker() -> Iterator[Tansu]:
         yield server
 
 
-def opened(tansu: Tansu) -> FollowedChannels:
+def opened(settings: Settings) -> FollowedChannels:
     """Channels of a new deployment, read to their end."""
-    settings = load(prefix=f"f{secrets.token_hex(4)}-", connect_timeout_s=5, **embedded_settings(tansu.url, REDIS))
     channels.create(settings)
     found = FollowedChannels(settings)
-    found.settings = settings  # type: ignore[attr-defined]
     found.start()
     until(lambda: found.ready)
     return found
-
-
-def settings_of(followed: Any) -> Settings:
-    """Those that it was opened with."""
-    settings: Settings = followed.settings
-    return settings
 
 
 def until(happened: Callable[[], Any], seconds: float = 20.0) -> None:
@@ -62,8 +54,8 @@ def verdict(alert: str, by: str = "ana") -> Verdict:
     return Verdict(alert=alert, true=True, made_by=by, made_at=from_ms(0))
 
 
-def test_what_was_written_is_read_when_the_write_is_over(tansu: Tansu) -> None:
-    followed = opened(tansu)
+def test_what_was_written_is_read_when_the_write_is_over(settings: Settings) -> None:
+    followed = opened(settings)
     try:
 
         async def write() -> None:
@@ -78,29 +70,29 @@ def test_what_was_written_is_read_when_the_write_is_over(tansu: Tansu) -> None:
         followed.close()
 
 
-def test_each_alert_has_its_newest_revision_and_its_timeline(tansu: Tansu) -> None:
-    followed = opened(tansu)
+def test_each_alert_has_its_newest_revision_and_its_timeline(settings: Settings) -> None:
+    followed = opened(settings)
     try:
         revisions = [an_alert(revision=n) for n in (1, 2, 2, 4, 3)]
-        publish(settings_of(followed), "alerts", revisions)
+        publish(settings, "alerts", revisions)
         until(lambda: len(followed.revisions("a1b2c3d4e5f6")) == 4)
         assert followed.alerts["a1b2c3d4e5f6"].revision == 4
         assert [one.revision for one in followed.revisions("a1b2c3d4e5f6")] == [1, 2, 3, 4]
         before = followed.alerts
-        publish(settings_of(followed), "alerts", [msgspec.structs.replace(an_alert(), id="other")])
+        publish(settings, "alerts", [msgspec.structs.replace(an_alert(), id="other")])
         until(lambda: "other" in followed.alerts)
         assert list(before) == ["a1b2c3d4e5f6"], "what was read stays as it was"
-        producer = broker.producer(settings_of(followed))
-        producer.send(channel(settings_of(followed), "alerts"), key=b"other", value=None).get(10)
+        producer = broker.producer(settings)
+        producer.send(channel(settings, "alerts"), key=b"other", value=None).get(10)
         producer.close()
         until(lambda: list(followed.alerts) == ["a1b2c3d4e5f6"])
     finally:
         followed.close()
 
 
-def test_of_edits_from_the_same_revision_all_readers_take_the_first(tansu: Tansu) -> None:
-    followed = opened(tansu)
-    other = FollowedChannels(settings_of(followed))
+def test_of_edits_from_the_same_revision_all_readers_take_the_first(settings: Settings) -> None:
+    followed = opened(settings)
+    other = FollowedChannels(settings)
     other.start()
     try:
         edits = [
@@ -127,7 +119,8 @@ def test_of_edits_from_the_same_revision_all_readers_take_the_first(tansu: Tansu
 
 
 def test_a_broker_that_is_away_is_said_and_what_was_missed_is_read_when_it_is_back(own_broker: Tansu) -> None:
-    followed = opened(own_broker)
+    mine = load(prefix=f"f{secrets.token_hex(4)}-", connect_timeout_s=5, **embedded_settings(own_broker.url, REDIS))
+    followed = opened(mine)
     try:
         asyncio.run(followed.publish("decisions", verdict("before")))
         assert own_broker.pid is not None
@@ -149,16 +142,15 @@ def test_a_broker_that_is_away_is_said_and_what_was_missed_is_read_when_it_is_ba
 
 
 def test_dead_letters_are_read_from_near_their_end_and_keep_little(
-    tansu: Tansu, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from streamwatch.codec import encode
     from streamwatch.dashboard.live import following
     from streamwatch.records import DeadLetter
 
     monkeypatch.setattr(following, "MOST_TAIL", 3)
-    first = opened(tansu)
+    first = opened(settings)
     first.close()
-    settings = settings_of(first)
     producer = broker.producer(settings)
     for n in range(9):
         letter = DeadLetter(
