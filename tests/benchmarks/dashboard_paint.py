@@ -4,8 +4,8 @@
     python tests/benchmarks/dashboard_paint.py pixel --json pixel.json
 
 `paint`: Redis holds `--days` (90) of minutes of `--series` series (`dashboard_filled`); Debian's Chromium opens the trend of one
-after the other over all these days. The time is from the beginning of the navigation to the chart on its canvas (the page's own mark),
-with the shell, the modules, the session and the question to the API in it. `first`: a browser that has never been there;
+after the other over all these days. The time is from the beginning of the navigation to the chart on its canvas (the page's own
+mark), with the shell, the modules, the session and the question to the API in it. `first`: a browser that has never been there;
 `again`: its cache is warm. Code 1 where the p95 of `again` is above `--limit` (500 ms).
 
 `pixel`: the stack of tests/browser with the model `null` or `--model default`; documents at `--rate` a second go to the broker
@@ -126,12 +126,18 @@ def pixel(arguments: argparse.Namespace) -> dict[str, Any]:
         with Stack(settings, Path(folder)) as stack, chromium() as browser:
             page = browser.new_page(viewport=VIEW)
             send(settings, 20, arguments.rate)
-            stack.wait_for_documents(20)
+            wait_ready(lambda: 200 if counted(stack) >= 20 else 503)
             page.goto(f"{stack.url}/trend?series=all&hours=1&step=1m")
             page.wait_for_selector(".legend tbody td")
             page.evaluate(WATCH_COUNT)
             stamps = send(settings, arguments.documents, arguments.rate)
             return delays(page, stamps, 20) | {"rate": arguments.rate, "model": arguments.model}
+
+
+def counted(stack: Stack) -> int:
+    """Documents of the last hours."""
+    items = stack.get("/series", series="all")["items"]
+    return items[0]["n"] if items else 0
 
 
 def send(settings: Any, n: int, per_s: float) -> list[int]:

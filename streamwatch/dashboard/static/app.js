@@ -39,6 +39,7 @@ import { make } from "/static/dom.js";
 import { keys, startKeys } from "/static/keys.js";
 import { live } from "/static/live.js";
 import { region } from "/static/region.js";
+import { match } from "/static/pages.js";
 import { Router } from "/static/router.js";
 import { can, openSession, session } from "/static/session.js";
 import { drawShell, markPage } from "/static/shell.js";
@@ -102,12 +103,13 @@ function readHeading() {
   return heading;
 }
 
+/** What the first page needs is asked for at once: its module, who looks, their watchlists. */
 async function start() {
-  await openSession(main);
+  match(location.pathname)?.[0].load().catch(() => {});      // the router says what is wrong with it
+  await Promise.all([openSession(main), watchlist.open()]);
   router = new Router({ show, arrive });
   drawShell(document.getElementById("bar"), router);
   startKeys(router);
-  await watchlist.open();
   live.start();
   router.start();
 }

@@ -6,9 +6,13 @@ import { make } from "/static/dom.js";
 
 const ORDER = ["viewer", "analyst", "admin"];
 const RETRY_MS = 2000;
+const MINUTE_MS = 60000;
+const TODAY_MS = 3600000;          // a watermark no older than that is of a stream of now, and not of one that is played again
 
 export const session = { name: "", role: "viewer", verified: false, way: "", asks_name: false, version: "", watermark_ms: 0, now_ms: 0 };
 const handlers = new Set();
+let askedAt = 0;
+let newest = 0;
 
 export const onSession = (handler) => handlers.add(handler);
 
@@ -32,8 +36,24 @@ export async function openSession(main) {
   }
 }
 
+/** Up to when documents may be counted: to the end of this minute on a stream of now, else to the newest that was told of.
+ * The watermark lies behind that by the lateness that documents may have. 0 where nothing was counted yet. */
+export function newestMs() {
+  const watermark = session.watermark_ms ?? 0;
+  const wall = session.now_ms + performance.now() - askedAt;
+  if (!watermark) return 0;
+  if (wall - watermark < TODAY_MS) return Math.ceil(wall / MINUTE_MS) * MINUTE_MS;
+  return Math.max(watermark, newest);
+}
+
+/** Told by the stream: minutes of series, [start, n, negative] each. */
+export function sawMinutes(series) {
+  for (const cells of Object.values(series ?? {})) for (const [start] of cells) newest = Math.max(newest, start + MINUTE_MS);
+}
+
 function take(found) {
   Object.assign(session, found);
+  if (found.now_ms) askedAt = performance.now();
   api.csrf = found.csrf ?? "";
   for (const handler of handlers) handler(session);
 }

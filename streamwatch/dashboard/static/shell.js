@@ -4,7 +4,7 @@ import { draw, icon, make } from "/static/dom.js";
 import { help } from "/static/keys.js";
 import { live } from "/static/live.js";
 import { PAGES } from "/static/pages.js";
-import { askName, logOut, onSession, session } from "/static/session.js";
+import { askName, logOut, onSession, sawMinutes, session } from "/static/session.js";
 import { onTheme, switchTheme, theme } from "/static/theme.js";
 import { time } from "/static/time.js";
 import { watchlist } from "/static/watchlist.js";
@@ -68,6 +68,7 @@ function liveState() {
     box.title = live.state === "live" ? "Counted up to this moment of the stream's own time" : "What is shown may be old";
   };
   const move = (events) => { watermark = events.at(-1).watermark_ms ?? watermark; session.watermark_ms = watermark; draw(); };
+  live.on("trend", (events) => events.forEach((event) => sawMinutes(event.series)));
   live.on("state", draw);
   live.on("hello", move);
   live.on("trend", move);

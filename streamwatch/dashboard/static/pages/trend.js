@@ -17,6 +17,7 @@ import { Legend } from "/static/parts/trend-legend.js";
 import { FILTERS, readQuery, shiftOf, spanOf, toAddress, toRequest } from "/static/parts/trend-query.js";
 import { trendTable } from "/static/parts/trend-table.js";
 import { KINDS, badge, seriesName } from "/static/parts/words.js";
+import { newestMs } from "/static/session.js";
 import { empty } from "/static/region.js";
 import { throttle } from "/static/throttle.js";
 
@@ -84,7 +85,7 @@ class Trend {
   }
 
   describe() {
-    const span = spanOf(this.wanted, this.context.session.watermark_ms);
+    const span = spanOf(this.wanted, newestMs());
     this.controls.show(this.wanted, span);
     this.view.replaceChildren(segments("Show as", VIEWS, this.wanted.view, (view) => this.change({ view })));
     this.context.setTitle(this.wanted.series.map((name) => parts(name)[1]).join(", ") || "Trend");
@@ -92,8 +93,8 @@ class Trend {
 
   async load(signal) {
     if (!this.wanted.series.length) return null;
-    const { api, session } = this.context;
-    const span = spanOf(this.wanted, session.watermark_ms);
+    const { api } = this.context;
+    const span = spanOf(this.wanted, newestMs());
     const answer = await api.get("trends", toRequest(this.wanted, span), { signal });
     const shift = shiftOf(this.wanted.compare, { from: answer.from_ms, to: answer.to_ms });
     if (!shift) return { answer, earlier: null };

@@ -17,7 +17,13 @@ export class Legend {
   }
 
   show(grid, at) {
+    const before = this.grid?.series.map((one) => one.name);
     this.grid = grid;
+    if (before?.length === grid.series.length && grid.series.every((one, i) => one.name === before[i])) {
+      grid.series.forEach((series, i) => { this.rows[i].series = series; });
+      this.point(at);
+      return;
+    }
     this.rows = grid.series.map((series, i) => {
       const cells = COLUMNS.map(() => make("td", { class: "num" }));
       return { series, cells, tr: make("tr", {}, make("th", { scope: "row" }, swatch(i, grid.series.length), " ", seriesName(series.name)), cells) };
