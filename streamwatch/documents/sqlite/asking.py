@@ -42,11 +42,6 @@ class Asked:
         """The day's file. To be asked for again after other days were: only some are open at once."""
         return self.reader.open(self.path)
 
-    def also(self, name: str) -> "Asked | None":
-        """The same with a further name; None where no document of the day has it."""
-        found = _tags(self.db, [name])
-        return None if found is None else replace(self, tags=(*self.tags, *found))
-
     def between(self, low: int, high: int) -> "Asked":
         """The same in fewer places."""
         return replace(self, low=max(low, self.low), high=min(high, self.high))

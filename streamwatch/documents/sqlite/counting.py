@@ -1,6 +1,6 @@
 """How many documents a query has, in all and by steps of time, out of the full-text index alone.
 
-A step is a division of the place, and what a document counts as is one of its names, so no row is read. The sums are those
+A step is a division of the place, and what a document counts as lies in its last bits, so no row is read. The sums are those
 of the windows: documents that were not read are counted apart.
 """
 
@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 from streamwatch.documents.sqlite.asking import Asked
-from streamwatch.documents.sqlite.days import SECOND_BITS
+from streamwatch.documents.sqlite.days import CODE_MASK, CODES, SECOND_BITS
 from streamwatch.documents.store import Count, Query
 from streamwatch.errors import ConfigError
 from streamwatch.timeline import DAY_MS, SECOND_MS
@@ -35,30 +35,23 @@ def check_whole_seconds(query: Query, step_ms: int) -> None:
 
 def counts_of(days: Iterable[Asked], step_ms: int) -> list[Count]:
     """The non-empty steps, in order."""
-    steps: dict[int, Counter[str]] = defaultdict(Counter)
+    steps: dict[int, Counter[tuple[str, bool]]] = defaultdict(Counter)
     for asked in days:
-        for name in (*SENTIMENTS, "unread"):
-            _add(steps, asked.also(f"sentiment:{name}"), name, step_ms)
-        news = asked.also("kind:news")
-        for name in SENTIMENTS if news else ():
-            assert news is not None
-            _add(steps, news.also(f"sentiment:{name}"), "news", step_ms)
+        for start_s, code, n in asked.select(*_grouped(asked, step_ms // SECOND_MS)):
+            steps[start_s * SECOND_MS][CODES[code]] += n
     return [_count(start_ms, steps[start_ms]) for start_ms in sorted(steps)]
 
 
-def _add(steps: dict[int, Counter[str]], asked: Asked | None, name: str, step_ms: int) -> None:
-    if asked is None:
-        return
-    step_s, day_s = step_ms // SECOND_MS, asked.day * DAY_MS // SECOND_MS
-    grouped = asked.select(
-        f"({asked.place} >> {SECOND_BITS}) + {day_s} - (({asked.place} >> {SECOND_BITS}) + {day_s}) % {step_s} AS step, "
-        "count(*)",
-        "GROUP BY step",
+def _grouped(asked: Asked, step_s: int) -> tuple[str, str]:
+    """The columns, start of the step, code and number; and what groups them."""
+    second = f"({asked.place} >> {SECOND_BITS}) + {asked.day * DAY_MS // SECOND_MS}"
+    return (
+        f"{second} - ({second}) % {step_s} AS step, {asked.place} & {CODE_MASK} AS code, count(*)",
+        "GROUP BY step, code",
     )
-    for start_s, n in grouped:
-        steps[start_s * SECOND_MS][name] += n
 
 
-def _count(start_ms: int, of: Counter[str]) -> Count:
-    n = sum(of[name] for name in SENTIMENTS)
-    return Count(start_ms, n, of["negative"], of["neutral"], of["positive"], of["news"], n - of["news"], of["unread"])
+def _count(start_ms: int, of: Counter[tuple[str, bool]]) -> Count:
+    negative, neutral, positive = (of[name, True] + of[name, False] for name in SENTIMENTS)
+    n, news = negative + neutral + positive, sum(of[name, True] for name in SENTIMENTS)
+    return Count(start_ms, n, negative, neutral, positive, news, n - news, of["", True] + of["", False])

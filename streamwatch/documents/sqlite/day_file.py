@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from streamwatch.documents.naming import names_of, stored
-from streamwatch.documents.sqlite.days import SECOND_BITS, first_place, second_of
+from streamwatch.documents.sqlite.days import MOST_OF_A_SECOND, SECOND_BITS, first_place, number_of, place_at
 from streamwatch.documents.sqlite.opening import create, to_write, transaction
 from streamwatch.documents.sqlite.rows import key_of, pack
 from streamwatch.records import Classified
@@ -98,7 +98,7 @@ class DayFile:
         return {at for (at,) in found}
 
     def _insert(self, partition: int, new: Sequence[tuple[int, Classified]]) -> None:
-        places = list(self._places(record.published_ms for _, record in new))
+        places = list(self._places(record for _, record in new))
         rows = [
             (
                 place, record.published_ms, partition, at, key_of(record.id), key_of(record.text_hash), record.text,
@@ -111,23 +111,23 @@ class DayFile:
             "INSERT INTO words (rowid, text, tags) VALUES (?, ?, ?)", ((row[0], row[6], row[7]) for row in rows)
         )
 
-    def _places(self, dates: Iterable[int]) -> Iterator[int]:
-        """The next free place in the second of each date."""
+    def _places(self, records: Iterable[Classified]) -> Iterator[int]:
+        """The next free place in the second of each."""
         following: dict[int, int] = {}
-        for published_ms in dates:
-            first = first_place(published_ms % DAY_MS)
-            place = following.get(first) or self._following(first)
-            following[first] = place + 1
-            yield place
+        for record in records:
+            first = first_place(record.published_ms % DAY_MS)
+            number = following[first] if first in following else self._following(first)
+            if number == MOST_OF_A_SECOND:
+                raise sqlite3.OperationalError(f"more than {MOST_OF_A_SECOND} documents of one second")
+            following[first] = number + 1
+            yield place_at(first, number, record.counted_sentiment, news=record.source_channel == "news")
 
     def _following(self, first: int) -> int:
+        """The number after the last one of a second."""
         found = self._db.execute(
             "SELECT max(place) FROM documents WHERE place BETWEEN ? AND ?", (first, first + (1 << SECOND_BITS) - 1)
         ).fetchone()[0]
-        place = first if found is None else found + 1
-        if second_of(place) != second_of(first):
-            raise sqlite3.OperationalError(f"more than {1 << SECOND_BITS} documents of one second")
-        return place
+        return 0 if found is None else number_of(found) + 1
 
     def _tags(self, record: Classified) -> str:
         """The words of the names, each between blanks: so a row can be asked for one without the index."""

@@ -1,16 +1,18 @@
 """Where documents lie: a file for each day of publication, and in it a place by second and arrival.
 
 A place is a number that orders the documents of a day: the second in its upper bits, below them the how-manieth of its
-second a document was to arrive. So a page is a range of places read backwards, a step of time is a division, and the
-lists of the full-text index, which hold differences of places, stay short.
+second a document was to arrive, and in the last three bits what it counts as. So a page is a range of places read
+backwards, counting by steps of time and sentiment reads the full-text index and no row, and the lists of that index,
+which hold differences of places, stay short.
 
 Examples:
     >>> file_name(20_000), day_of("2024-10-04.sqlite"), day_of("index.sqlite")
     ('2024-10-04.sqlite', 20000, None)
     >>> first_place(61_500) == 61 << SECOND_BITS
     True
-    >>> second_of(first_place(61_500) + 7)
-    61
+    >>> place = place_at(first_place(61_500), 2, "negative", news=True)
+    >>> second_of(place), number_of(place), CODES[place & CODE_MASK]
+    (61, 2, ('negative', True))
     >>> places_between(20_000, 20_000 * DAY_MS + 1_500, None) == (1 << SECOND_BITS, LAST_PLACE)
     True
 """
@@ -21,7 +23,12 @@ from pathlib import Path
 from streamwatch.timeline import DAY_MS, SECOND_MS
 
 SECOND_BITS = 24
-"""Sixteen million documents of one second: a provider that dates by the day puts a whole day's into one."""
+CODE_BITS = 3
+"""Between them two million documents of one second: a provider that dates by the day puts a whole day's into one."""
+CODE_MASK = (1 << CODE_BITS) - 1
+CODES = tuple((sentiment, news) for news in (False, True) for sentiment in ("", "negative", "neutral", "positive"))
+"""What the last bits say: the sentiment as counted, empty where the document was not read, and whether it came by `news`."""
+MOST_OF_A_SECOND = 1 << (SECOND_BITS - CODE_BITS)
 LAST_PLACE = (DAY_MS // SECOND_MS << SECOND_BITS) - 1
 SUFFIX = ".sqlite"
 LEDGER = "index.sqlite"
@@ -57,6 +64,16 @@ def files_of(path: Path) -> list[Path]:
 def first_place(ms_of_day: int) -> int:
     """The first place of the second that holds this millisecond."""
     return ms_of_day // SECOND_MS << SECOND_BITS
+
+
+def place_at(first: int, number: int, sentiment: str, *, news: bool) -> int:
+    """The place of the document with this number in the second that begins at `first`."""
+    return first + (number << CODE_BITS) + CODES.index((sentiment, news))
+
+
+def number_of(place: int) -> int:
+    """The how-manieth of its second a document was to arrive, from 0."""
+    return (place & ((1 << SECOND_BITS) - 1)) >> CODE_BITS
 
 
 def second_of(place: int) -> int:
