@@ -26,7 +26,7 @@ from streamwatch.records import SENTIMENTS, Answer
 from streamwatch.testing.records import classified
 from streamwatch.timeline import from_ms
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(590)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 N_ANSWERS, N_STREAM, N_PAST = 1_500, 4_000, 1_000
 NOW = "2026-01-05T08:00:00Z"

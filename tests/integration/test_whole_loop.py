@@ -21,17 +21,17 @@ from faults.harness import Replaying, Scene, Worker
 from loop_words import SPACING_MS, START_MS, Document, documents, write_first_model
 
 from streamwatch.cli import cli
-from streamwatch.commands.promotion_log import read_shift
 from streamwatch.config import load
 from streamwatch.demo.worker import environment
 from streamwatch.embedded import RedisServer, Tansu, embedded_settings
+from streamwatch.gating.shift_file import read_shift
 from streamwatch.inference.serving import read_notes
 from streamwatch.labelling.samples import read_samples
 from streamwatch.models.gated import GATES
 from streamwatch.sources.replay import Options
 from streamwatch.timeline import parse_rfc3339
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(590)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 N_BEFORE, N_AFTER, N_FRESH = 7_200, 5_400, 1_800
 """Two hours, an hour and a half, half an hour: retraining wants 5,000 documents that guard the past, the gate 2,000 more."""
