@@ -82,7 +82,8 @@ class Windows:
         first, last = from_ms // DAY_MS, (to_ms - 1) // DAY_MS
         cells = StretchReader(self._redis, self._points.partitions()).cells(names, HOUR, range(first, last + 1))
         start = (from_ms - first * DAY_MS) // HOUR.width_ms
-        hours: Whole = cells.reshape(len(names), -1, cells.shape[-1])
+        n_hours = (last - first + 1) * DAY_MS // HOUR.width_ms  # said, since no series leave nothing to conclude it from
+        hours: Whole = cells.reshape(len(names), n_hours, cells.shape[-1])
         return hours[:, start : start + (to_ms - from_ms) // HOUR.width_ms]
 
     def is_there(self, series: str) -> bool:

@@ -137,6 +137,8 @@ class Played:
 def played(browser: Browser, stack: Stack) -> Played:
     """The stream, played while somebody looks at the alerts."""
     watched, context = watch(browser, stack, "light", 1280)
+    watched.page.goto(stack.url)
+    watched.page.get_by_text("No documents yet", exact=True).first.wait_for()
     watched.page.goto(f"{stack.url}/alerts?state=all")
     watched.page.get_by_text("No alert is like that").wait_for()
     rows = story()
