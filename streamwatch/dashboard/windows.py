@@ -82,7 +82,7 @@ class Windows:
         first, last = from_ms // DAY_MS, (to_ms - 1) // DAY_MS
         cells = StretchReader(self._redis, self._points.partitions()).cells(names, HOUR, range(first, last + 1))
         start = (from_ms - first * DAY_MS) // HOUR.width_ms
-        n_hours = (last - first + 1) * DAY_MS // HOUR.width_ms  # said, since no series leave nothing to conclude it from
+        n_hours = (last - first + 1) * DAY_MS // HOUR.width_ms  # where there is no series, nothing else says it
         hours: Whole = cells.reshape(len(names), n_hours, cells.shape[-1])
         return hours[:, start : start + (to_ms - from_ms) // HOUR.width_ms]
 
