@@ -1,6 +1,7 @@
 """Where everybody logs in: keys, sessions, what ends them, and how often somebody may try."""
 
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from click.testing import CliRunner, Result
 
 from streamwatch.cli import cli
 from streamwatch.config import Settings, load
+from streamwatch.dashboard.access import bodies
 from streamwatch.dashboard.access.sessions import handle_of
 from streamwatch.demo.worker import environment
 from streamwatch.embedded import RedisServer, Tansu, embedded_settings
@@ -139,6 +141,17 @@ def test_a_session_is_over_with_the_key_that_it_was_made_with(turned: Served) ->
     assert turned.client(key=made["key"]).get(f"{API}/session").status_code == 401
 
 
+def test_a_log_in_holds_in_every_process_and_ends_in_all(served: Served, settings_open: Settings) -> None:
+    with Served(settings_open) as second:
+        client = served.log_in(served.key("analyst", name="Ana"))
+        there = second.client(Cookie=f"streamwatch-{second.port}={cookie_of(client).partition('=')[2]}")
+        assert there.get(f"{API}/session").json()["name"] == "Ana"
+        client.post(f"{API}/session/logout", json={})
+        assert there.get(f"{API}/session").status_code == 401
+        key = served.key("viewer")
+        _until(lambda: second.client(key=key).get(f"{API}/session").status_code == 200)
+
+
 def test_who_is_logged_in_may_log_in_as_somebody_else_by_the_form(served: Served) -> None:
     client = served.log_in(served.key("viewer"))
     del client.headers["X-CSRF-Token"]
@@ -188,6 +201,17 @@ def test_what_is_no_key_logs_nobody_in_and_is_not_repeated(served: Served) -> No
         assert answer.status_code == 401 and "set-cookie" not in answer.headers
         assert "<script>alert" not in answer.text
     assert served.client().post("/login/key", data={"key": "x" * 9000}).status_code == 413
+
+
+def test_a_form_that_trickles_in_is_given_up(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "BODY_S", 0.3)
+    head = (
+        f"POST /login/key HTTP/1.1\r\nHost: 127.0.0.1:{served.port}\r\nOrigin: {served.url}\r\n"
+        "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 50\r\n\r\nkey="
+    )
+    with socket.create_connection(("127.0.0.1", served.port), timeout=10) as line:
+        line.sendall(head.encode())
+        assert b" 408 " in line.makefile("rb").readline()
 
 
 # -- what goes on

@@ -12,6 +12,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from streamwatch.dashboard.access.asked import ASKED, Asked
+from streamwatch.dashboard.access.bodies import read_body
 from streamwatch.dashboard.access.identity import person_of_key, too_many
 from streamwatch.dashboard.access.person import Person
 from streamwatch.dashboard.access.required import public, takes
@@ -151,11 +152,7 @@ def _callback(gate: Any, asked: Asked) -> str:
 
 async def _form(request: Request) -> dict[str, str]:
     """The fields of a form. Raises `Problem` for one that is too long."""
-    body = b""
-    async for part in request.stream():
-        body += part
-        if len(body) > MAX_FORM_BYTES:
-            raise Problem(413, "too-large", "The form is too long", f"at most {MAX_FORM_BYTES} bytes")
+    body = await read_body(request, MAX_FORM_BYTES)
     try:
         fields = parse_qs(body.decode("utf-8", errors="replace"), max_num_fields=10)
     except ValueError:

@@ -17,10 +17,12 @@ from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Request, Response
 
+from streamwatch.dashboard.access.bodies import read_body
 from streamwatch.dashboard.access.headers import REPORTS
 from streamwatch.dashboard.access.limits import Limit
 from streamwatch.dashboard.access.person import clean_name
 from streamwatch.dashboard.access.required import public, takes
+from streamwatch.dashboard.problems import Problem
 
 log = logging.getLogger(__name__)
 
@@ -79,13 +81,11 @@ def receiver(reports: Reports, clock: Callable[[], int]) -> APIRouter:
 
 
 async def _read(request: Request) -> bytes:
-    """The body, or nothing where it is too long."""
-    body = b""
-    async for part in request.stream():
-        body += part
-        if len(body) > MAX_BYTES:
-            return b""
-    return body
+    """The body, or nothing where it is too long or does not come."""
+    try:
+        return await read_body(request, MAX_BYTES)
+    except Problem:
+        return b""
 
 
 def _told(body: bytes) -> dict[str, Any]:
