@@ -23,7 +23,8 @@ class Event:
 
 def events(lines: Iterable[str]) -> Iterator[Event]:
     """Events as the standard reads them; comments are passed over, and an id holds until the next one."""
-    last_id, kind, data = "", "", []
+    last_id, kind = "", ""
+    data: list[str] = []
     for line in lines:
         name, _, value = line.partition(":")
         value = value.removeprefix(" ")

@@ -29,6 +29,7 @@ from running_dashboard import (
     running,
     stream,
     write_documents,
+    write_evaluation,
     write_windows,
 )
 
@@ -52,6 +53,7 @@ def dashboard(dashboard_settings: Settings, tmp_path_factory: pytest.TempPathFac
     channels.create(dashboard_settings)
     records = stream()
     asyncio.run(write_windows(dashboard_settings, records))
+    asyncio.run(write_evaluation(dashboard_settings, records))
     write_documents(dashboard_settings, records)
     publish(dashboard_settings, "alerts", [an_alert()])
     with running(dashboard_settings, tmp_path_factory.mktemp("log")) as one:

@@ -15,12 +15,15 @@ import msgspec
 from redis.asyncio import Redis
 
 from streamwatch import broker
+from streamwatch.alerting.evaluator import Evaluator
+from streamwatch.alerting.store import AlertStore
 from streamwatch.channels import channel
 from streamwatch.codec import encode
-from streamwatch.config import Settings
+from streamwatch.config import BUCKET_MS, Settings
 from streamwatch.demo.worker import Worker, environment
 from streamwatch.records import Alert, Classified, Evidence, Given, Label, Prediction, Sentiment, SentimentLabel
-from streamwatch.timeline import DAY_MS, HOUR_MS, MINUTE_MS, from_ms
+from streamwatch.timeline import DAY_MS, HOUR_MS, MINUTE_MS, bucket_start, from_ms
+from streamwatch.trends.entry import Entry, series_of
 from streamwatch.trends.store import RedisStore
 from streamwatch.trends.writer import PartitionWriter
 
@@ -40,8 +43,8 @@ COMMAND = (sys.executable, "-c", "from streamwatch.cli import main; main()")
 class Dashboard:
     """A `streamwatch dashboard` that runs. Requests are as a page of its own sends them."""
 
-    def __init__(self, settings: Settings, url: str, process: "subprocess.Popen[str]") -> None:
-        self.settings, self.url, self.process = settings, url.rstrip("/"), process
+    def __init__(self, settings: Settings, url: str, process: "subprocess.Popen[str]", log: Path) -> None:
+        self.settings, self.url, self.process, self.log = settings, url.rstrip("/"), process, log
         self.client = httpx.Client(base_url=self.url, timeout=30.0, headers={"Origin": self.url})
 
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
@@ -88,7 +91,7 @@ def _ready(process: "subprocess.Popen[str]", settings: Settings, log: Path) -> D
     assert process.stdout is not None
     line = process.stdout.readline()
     assert line, f"the dashboard did not start: {log.read_text()}"
-    found = Dashboard(settings, json.loads(line)["url"], process)
+    found = Dashboard(settings, json.loads(line)["url"], process, log)
     for _ in range(int(START_S / 0.1)):
         if found.get("/readyz").status_code == 200:
             return found
@@ -145,6 +148,24 @@ async def write_windows(settings: Settings, partitions: list[list[Classified]]) 
             writer = PartitionWriter(RedisStore(client, settings.prefix, number), settings)
             await writer.reload()
             await writer.take(list(enumerate(records)))
+
+
+async def write_evaluation(settings: Settings, partitions: list[list[Classified]]) -> None:
+    """Let an evaluator hear them up to `NOW_MS`, and leave in Redis what it knows."""
+    heard: dict[int, list[Entry]] = {}
+    for partition, records in enumerate(partitions):
+        for offset, record in enumerate(records):
+            if sentiment := record.counted_sentiment:
+                entry = Entry(
+                    record.text_hash, sentiment, series_of(record), record.author_hash, partition, offset, offset
+                )
+                heard.setdefault(bucket_start(record.published_ms, BUCKET_MS), []).append(entry)
+    evaluator = Evaluator(settings)
+    evaluator.advance(NOW_MS, sorted(heard.items()))
+    async with Redis.from_url(settings.redis) as client:
+        store = AlertStore(client, settings.prefix, len(partitions))
+        await store.load()
+        await store.commit(-1, NOW_MS, evaluator.take_changes(), [], {})
 
 
 def write_documents(settings: Settings, partitions: list[list[Classified]]) -> None:

@@ -36,7 +36,7 @@ def test_points_are_the_windows(dashboard: Dashboard) -> None:
             for name in ("start_ms", "n", "negative", "distinct_texts", "distinct_authors", "amplification", "news"):
                 assert column(answer, name, i) == [getattr(one, name) for one in windows]
     assert answer["n_rows"] == sum(len(one["points"]) for one in answer["series"])
-    assert (answer["zone"], answer["watermark_ms"]) == ("UTC", NOW_MS - 2 * MINUTE_MS + 1000 - 30_000)
+    assert (answer["zone"], answer["watermark_ms"]) == ("UTC", NOW_MS)
 
 
 def test_a_roll_up_keeps_the_least_and_the_greatest_share_of_its_minutes(dashboard: Dashboard) -> None:
@@ -151,9 +151,28 @@ def test_a_series_says_what_its_windows_hold_and_which_alerts_are_open(dashboard
     assert (row["n"], row["negative"]) == (sum(column(trend, "n")), sum(column(trend, "negative")))
     assert (sum(row["spark"]["n"]), len(row["spark"]["n"]), row["kind"]) == (row["n"], 24, "ticker")
     assert row["alerts"] == ["a1b2c3d4e5f6"]
-    assert [one["name"] for one in dashboard.get("/series", kind="topic").json()["items"]] == [
+    assert [one["name"] for one in dashboard.get("/series", kind="topic", sort="name").json()["items"]] == [
         "topic:customer_service", "topic:earnings", "topic:macro",
     ]  # fmt: skip
+
+
+def test_the_series_whose_negatives_surprise_most_stands_first(dashboard: Dashboard) -> None:
+    page = dashboard.get("/series", hours=2).json()  # the running hour has just begun
+    first, *others = page["items"]
+    assert first["name"] == "ticker:AAPL" and first["surprise"] > max(one["surprise"] or -9 for one in others)
+    assert first["negative"] > first["k_expected"] and first["p0_low"] < first["p0"] < first["p0_high"]
+    assert first["state"] in ("tested", "pending", "firing") and first["last_ms"] >= NOW_MS - HOUR_MS
+
+
+def test_a_tested_series_has_a_baseline_and_one_without_says_why(dashboard: Dashboard) -> None:
+    answer = dashboard.get("/trends", series="all", step="6h", **SPAN).json()
+    [line] = answer["series"]
+    assert [band[0] for band in line["baseline"]] == list(
+        range(bucket_start(FROM_MS, 6 * HOUR_MS), NOW_MS, 6 * HOUR_MS)
+    )
+    assert all(low <= p0 <= high for _, p0, low, high in line["baseline"]) and line["baseline_why"] == ""
+    [without] = dashboard.get("/trends", series="all", baseline="false", **SPAN).json()["series"]
+    assert without["baseline"] is None and without["baseline_why"] == "not asked for"
 
 
 def test_shares_of_voice_add_up_to_one(dashboard: Dashboard) -> None:
