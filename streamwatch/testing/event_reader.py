@@ -4,7 +4,7 @@
     async with reader.connected():
         async for event in reader: …            # reader.last is what a browser would send as Last-Event-ID
 
-It speaks HTTP/1.0, so that what comes is the events' own bytes and nothing around them.
+It reads the chunks of HTTP/1.1 itself: a client library costs ten times as much for each event.
 
 Examples:
     >>> parse(b"event: alert\\nid: e:1-0\\ndata: {}")
@@ -24,6 +24,9 @@ SMALL_BYTES = 4096
 """The receive buffer of a reader that is to be slow: what it does not read waits at the server."""
 MOST_BYTES = 16 * 1024 * 1024
 """Of one event."""
+
+
+OK = 200
 
 
 class Received(NamedTuple):
@@ -52,6 +55,7 @@ class EventReader:
         self.last = ""
         self.status = 0
         self._stream: asyncio.StreamReader | None = None
+        self._left = b""
 
     @asynccontextmanager
     async def connected(self, port: int | None = None) -> AsyncIterator["EventReader"]:
@@ -59,9 +63,12 @@ class EventReader:
         self.port = port or self.port
         self._stream, writer = await asyncio.open_connection(sock=await self._socket(), limit=MOST_BYTES)
         try:
+            self._left = b""
             writer.write(self._request())
             head = await self._stream.readuntil(b"\r\n\r\n")
             self.status = int(head.split()[1])
+            if self.status != OK:
+                raise RuntimeError(f"no events: {head.decode()}{(await self._stream.read(MOST_BYTES)).decode()}")
             yield self
         finally:
             writer.close()
@@ -77,17 +84,28 @@ class EventReader:
     def _request(self) -> bytes:
         resumed = f"Last-Event-ID: {self.last}\r\n" if self.last else ""
         path = f"/api/v1/stream?events={quote(self.events)}"
-        return f"GET {path} HTTP/1.0\r\nHost: {self.host}:{self.port}\r\n{resumed}\r\n".encode()
+        return f"GET {path} HTTP/1.1\r\nHost: {self.host}:{self.port}\r\n{resumed}\r\n".encode()
 
     def __aiter__(self) -> "EventReader":
         return self
 
     async def __anext__(self) -> Received:
         """The next event; it ends where the server ends the stream."""
-        assert self._stream is not None, "not connected"
-        try:
-            received = parse(await self._stream.readuntil(b"\n\n"))
-        except asyncio.IncompleteReadError:
-            raise StopAsyncIteration from None
+        while b"\n\n" not in self._left:
+            chunk = await self._chunk()
+            if not chunk:
+                raise StopAsyncIteration
+            self._left += chunk
+        raw, _, self._left = self._left.partition(b"\n\n")
+        received = parse(raw)
         self.last = received.id or self.last
         return received
+
+    async def _chunk(self) -> bytes:
+        """The next chunk of the body; empty where it ends, or the connection does."""
+        assert self._stream is not None, "not connected"
+        try:
+            size = int(await self._stream.readuntil(b"\r\n"), 16)
+            return (await self._stream.readexactly(size + 2))[:-2]
+        except asyncio.IncompleteReadError:
+            return b""

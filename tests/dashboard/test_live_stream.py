@@ -130,6 +130,7 @@ async def greeted(reader: EventReader, port: int) -> None:
             return
 
 
+@pytest.mark.slow
 def test_fifty_clients_that_leave_and_come_back_to_either_process_have_no_gap(
     pair: tuple[Dashboard, Dashboard], told: Told
 ) -> None:
@@ -153,6 +154,7 @@ def test_fifty_clients_that_leave_and_come_back_to_either_process_have_no_gap(
         assert one.n_connections >= N_RECONNECTS
 
 
+@pytest.mark.slow
 def test_a_client_that_does_not_read_costs_no_memory_and_misses_nothing(
     pair: tuple[Dashboard, Dashboard], told: Told
 ) -> None:
@@ -203,6 +205,7 @@ def test_events_that_nobody_knows_are_refused(pair: tuple[Dashboard, Dashboard])
     assert (refused.status_code, refused.json()["type"]) == (422, "no-events")
 
 
+@pytest.mark.slow
 def test_a_killed_process_is_replaced_and_nothing_is_told_twice_or_not_at_all(
     mine: Settings, told: Told, tmp_path_factory: pytest.TempPathFactory, pair: tuple[Dashboard, Dashboard]
 ) -> None:
