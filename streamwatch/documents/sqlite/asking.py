@@ -19,6 +19,7 @@ from streamwatch.timeline import DAY_MS, SECOND_MS
 
 ROW = "documents.place, documents.text, documents.published_ms, documents.partition, documents.at, documents.rest"
 """The columns that `rows.unpack` needs, after the place."""
+NEVER_MS = 2**62
 HASHES_AT_ONCE = 500
 """Texts of one lookup, as many as a page has documents."""
 
@@ -114,18 +115,19 @@ def asked(reader: Reader, query: Query) -> Iterator[Asked]:
     """The query on each day that can have documents of it, the newest first."""
     from_day = None if query.from_ms is None else query.from_ms // DAY_MS
     to_day = None if query.to_ms is None else (query.to_ms - 1) // DAY_MS
-    bounds = _bounds(query)
     text = query.text if query.text and query.text.strip() else None
     for day, path in reader.days(from_day, to_day).items():
         tags = _tags(reader.open(path), query.names())
         if tags is not None:
-            yield Asked(reader, day, path, *places_between(day, query.from_ms, query.to_ms), tags, text, bounds)
+            yield Asked(
+                reader, day, path, *places_between(day, query.from_ms, query.to_ms), tags, text, _bounds(query, day)
+            )
 
 
-def _bounds(query: Query) -> tuple[int, int] | None:
-    if not (query.from_ms or 0) % SECOND_MS and not (query.to_ms or 0) % SECOND_MS:
-        return None
-    return query.from_ms or 0, query.to_ms if query.to_ms is not None else 2**62
+def _bounds(query: Query, day: int) -> tuple[int, int] | None:
+    """The span, on days where it begins or ends inside a second; on all others places tell it, and no row is read for it."""
+    ends = [ms for ms in (query.from_ms, query.to_ms) if ms is not None and ms % SECOND_MS and ms // DAY_MS == day]
+    return (query.from_ms or 0, NEVER_MS if query.to_ms is None else query.to_ms) if ends else None
 
 
 def _tags(db: sqlite3.Connection, names: Sequence[str]) -> tuple[str, ...] | None:
