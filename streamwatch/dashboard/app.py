@@ -9,9 +9,8 @@ that says neither who may use it nor that everybody may.
 
 import asyncio
 import importlib
-import importlib.util
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
@@ -49,10 +48,7 @@ def create_app(desk: Desk) -> FastAPI:
     )  # fmt: skip
     answer_with_problems(app)
     for noun in ROUTERS:
-        name = f"streamwatch.dashboard.api.{noun}"
-        if importlib.util.find_spec(name) is None:
-            continue
-        router = importlib.import_module(name).router(desk)
+        router = importlib.import_module(f"streamwatch.dashboard.api.{noun}").router(desk)
         app.include_router(router, prefix=PREFIX, tags=[noun], dependencies=[Depends(only_known_parameters)])
     describe(app)
     app.add_middleware(ETags)
@@ -63,7 +59,7 @@ def create_app(desk: Desk) -> FastAPI:
     return app
 
 
-def _lifespan(desk: Desk):  # type: ignore[no-untyped-def]
+def _lifespan(desk: Desk) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         desk.channels.start()
