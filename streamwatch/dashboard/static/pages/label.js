@@ -175,15 +175,15 @@ function said({ verdict, topic, sentiment }) {
   return SAID[verdict] ?? [topic, sentiment].filter(Boolean).join(", ");
 }
 
-/** Progress, agreement, and how often the model was right. Estimates and agreements come as tuples. */
+/** Progress, agreement, and how often the model was right. */
 function drawStanding(found) {
   const rows = Object.entries(found.labellers ?? {}).sort(([, a], [, b]) => b.n - a.n);
   const facts = [["Answered", String(found.n_answered)], ["Waiting", String(found.n_waiting)], ["In conflict", String(found.n_conflicts)]];
   for (const part of ["topic", "sentiment"]) {
-    const [, nPairs, agreed, kappa] = found.agreement?.[part] ?? [];
-    if (nPairs) facts.push([`Agreement on ${part}`, `${percent(agreed)}`, kappa === null ? plural(nPairs, "pair") : `κ ${kappa.toFixed(2)}, ${plural(nPairs, "pair")}`]);
+    const { n_pairs: nPairs, agreed, kappa } = found.agreement?.[part] ?? {};
+    if (nPairs) facts.push([`Agreement on ${part}`, `${percent(agreed)}`, !Number.isFinite(kappa) ? plural(nPairs, "pair") : `κ ${kappa.toFixed(2)}, ${plural(nPairs, "pair")}`]);
   }
-  for (const [part, [share, error]] of Object.entries(found.accuracy ?? {})) facts.push([`Model right in ${part}`, percent(share), `± ${percent(error)} of the stream`]);
+  for (const [part, { share, error }] of Object.entries(found.accuracy ?? {})) facts.push([`Model right in ${part}`, percent(share), `± ${percent(error)} of the stream`]);
   return [
     make("dl", { class: "facts" }, facts.map(([name, value, more]) => make("div", {}, make("dt", { text: name }), make("dd", { text: value }), more ? make("dd", { class: "hint plain", text: more }) : null))),
     rows.length ? make("ul", { class: "labellers" }, rows.map(([name, one]) => make("li", {}, make("span", { text: name }), make("span", { class: "num", text: plural(one.n, "answer") })))) : make("p", { class: "hint", text: "Nobody has answered yet." }),
