@@ -100,44 +100,49 @@ class PointReader:
         stale = [day for day in days if documents[day] and sum(_documents_of(kept[day])) != documents[day]]
         for start in range(0, len(stale), DAYS_AT_ONCE):
             some = stale[start : start + DAYS_AT_ONCE]
-            for day, fresh in self._read_days(series, step_ms, some, kept, epochs).items():
+            by_part = self._documents_by_part(series, step_ms, some, documents)
+            for day, fresh in self._read_days(series, step_ms, by_part, kept, epochs).items():
                 kept[day] = fresh
                 self._keep((series, step_ms, day), fresh)
         parts = [part for day in days if documents[day] and (one := kept[day]) is not None for part in one.parts]
         return joined(parts).between(from_ms, to_ms)
 
     def _read_days(
-        self, series: str, step_ms: int, days: Sequence[int], kept: dict[int, _Kept | None], epochs: Epochs
-    ) -> dict[int, _Kept]:
-        """What changed of some days."""
+        self, series: str, step_ms: int, documents: dict[int, tuple[int, ...]], kept: dict[int, _Kept | None], epochs: Epochs
+    ) -> dict[int, _Kept]:  # fmt: skip
+        """What changed of some days; `documents` has the number of each part of each."""
         n_parts = _parts_of(step_ms)
-        documents = self._documents_by_part(series, days, n_parts)
         changed = [
-            (i, part)
-            for i, day in enumerate(days)
-            for part, n in enumerate(documents[i])
+            day * n_parts + part
+            for day, numbers in documents.items()
+            for part, n in enumerate(numbers)
             if n and (kept[day] is None or _documents_of(kept[day])[part] != n)
         ]
         reader = StretchReader(self._redis, self.partitions(), DAY_MS // n_parts)
-        numbers = [days[i] * n_parts + part for i, part in changed]
-        new = dict(zip(changed, reader.points(series, step_ms, numbers), strict=True)) if changed else {}
-        return {
-            day: _Kept(
-                epochs, documents[i],
-                tuple(
-                    new[i, part] if (i, part) in new else one.parts[part] if n and (one := kept[day]) else NOTHING
-                    for part, n in enumerate(documents[i])
-                ),
-            )
-            for i, day in enumerate(days)
-        }  # fmt: skip
+        fresh = dict(zip(changed, reader.points(series, step_ms, changed), strict=True)) if changed else {}
 
-    def _documents_by_part(self, series: str, days: Sequence[int], n_parts: int) -> list[tuple[int, ...]]:
-        """The documents of each part of each day, from the windows of hours."""
+        def part_of(day: int, part: int, n: int) -> Points:
+            number, one = day * n_parts + part, kept[day]
+            if number in fresh:
+                return fresh[number]
+            return one.parts[part] if n and one is not None else NOTHING
+
+        return {
+            day: _Kept(epochs, numbers, tuple(part_of(day, part, n) for part, n in enumerate(numbers)))
+            for day, numbers in documents.items()
+        }
+
+    def _documents_by_part(
+        self, series: str, step_ms: int, days: Sequence[int], documents: dict[int, int]
+    ) -> dict[int, tuple[int, ...]]:
+        """The documents of each part of each day: of quarters from the windows of hours."""
+        n_parts = _parts_of(step_ms)
+        if n_parts == 1:
+            return {day: (documents[day],) for day in days}
         cells = StretchReader(self._redis, self.partitions()).cells([series], HOUR, days)[0]
         hours = cells[:, :, 0] + cells[:, :, UNREAD]
         parts = hours.reshape(len(days), n_parts, DAY_MS // HOUR_MS // n_parts).sum(axis=2)
-        return [tuple(row) for row in np.asarray(parts).tolist()]
+        return {day: tuple(row) for day, row in zip(days, np.asarray(parts).tolist(), strict=True)}
 
     def _days_between(self, step_ms: int, first: int, last: int) -> list[int]:
         """Days in [first, last] that the level of the step has somewhere."""
