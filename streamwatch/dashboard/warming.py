@@ -37,6 +37,8 @@ async def keep_warm(desk: Desk) -> None:
             await _read_all(desk)
         except (StreamwatchError, Problem) as error:
             log.info("nothing is read ahead now: %s", error)
+        except Exception:  # pages do without it, and a task that ended would be missed by nobody
+            log.exception("reading ahead failed")
         await asyncio.sleep(AGAIN_S)
 
 
