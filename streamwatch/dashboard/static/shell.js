@@ -64,7 +64,8 @@ function liveState() {
   let watermark = session.watermark_ms;
   const draw = () => {
     box.dataset.state = live.state;
-    text.textContent = { connecting: "Connecting…", lost: "Reconnecting…", live: watermark ? `As of ${time.at(watermark)} ${time.zone()}` : "No documents yet" }[live.state];
+    const moment = () => [make("span", { class: "wide", text: `As of ${time.day(watermark)}, ` }), `${time.clock(watermark)} ${time.zone()}`];
+    text.replaceChildren(...{ connecting: ["Connecting…"], lost: ["Reconnecting…"], live: watermark ? moment() : ["No documents yet"] }[live.state]);
     box.title = live.state === "live" ? "Counted up to this moment of the stream's own time" : "What is shown may be old";
   };
   const move = (events) => { watermark = events.at(-1).watermark_ms ?? watermark; session.watermark_ms = watermark; draw(); };

@@ -49,12 +49,19 @@ async function judge({ api, ask }, path, verdict, real) {
   return real ? "Kept as real." : "Kept as a false alarm.";
 }
 
+/** The series of an incident: a silence is about it only when it is about all of them. One that grows beyond shows again. */
+function seriesOf(alert) {
+  return [...new Set([alert.series, ...(alert.members ?? []).map((member) => member.series)])];
+}
+
 async function silence({ api, ask }, alert) {
+  const series = seriesOf(alert);
+  const named = series.length === 1 ? alert.series : `${alert.series} and the ${series.length - 1} series that tell of the same`;
   const answer = await ask({
     title: "Silence alerts like this one",
-    text: "They are detected and kept all the same; lists and notifiers leave them out until then.",
+    text: "They are detected and kept all the same; lists and notifiers leave them out until then. An incident that grows beyond these series shows again.",
     fields: [
-      { name: "scope", label: "Which", value: "series", options: [{ value: "series", text: `All alerts of ${alert.series}` }, { value: "both", text: `Of ${alert.series} by the rule ${alert.rule}` }, { value: "rule", text: `All alerts of the rule ${alert.rule}` }] },
+      { name: "scope", label: "Which", value: "series", options: [{ value: "series", text: `All alerts of ${named}` }, { value: "both", text: `Of these, by the rule ${alert.rule}` }, { value: "rule", text: `All alerts of the rule ${alert.rule}` }] },
       { name: "duration", label: "For", value: "4h", options: DURATIONS.map(([value, text]) => ({ value, text })) },
       { ...COMMENT, label: "Reason", required: true },
     ],
@@ -62,7 +69,7 @@ async function silence({ api, ask }, alert) {
   });
   if (!answer) return false;
   const matchers = {};
-  if (answer.scope !== "rule") matchers.series = [alert.series];
+  if (answer.scope !== "rule") matchers.series = series;
   if (answer.scope !== "series") matchers.rules = [alert.rule];
   await api.send("POST", "silences", { matchers, duration: answer.duration, comment: answer.comment });
   return "Silenced.";
