@@ -1,5 +1,6 @@
 /* Numbers as people read them. */
 const whole = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 0 });
+const WEEKS_A_YEAR = 365.25 / 7;
 const compact = new Intl.NumberFormat("en-GB", { notation: "compact", maximumFractionDigits: 1 });
 
 /** 12,345; nothing is not zero: it is a dash. */
@@ -30,6 +31,9 @@ export function big(value) {
   if (Math.abs(value) < 100) return value.toFixed(1);
   return value < 1e6 ? whole.format(value) : new Intl.NumberFormat("en-GB", { notation: "compact", compactDisplay: "long", maximumFractionDigits: 1 }).format(value);
 }
+
+/** "14 weeks", "3 million years". */
+export const weeks = (n) => (n < 2 * WEEKS_A_YEAR ? `${big(n)} weeks` : `${big(n / WEEKS_A_YEAR)} years`);
 
 /** "1 document", "3 documents". */
 export const plural = (n, one, many = `${one}s`) => `${count(n)} ${n === 1 ? one : many}`;

@@ -1,6 +1,6 @@
 /* One alert: what it says, why it fired, what it rests on, how it went, and what people made of it. */
 import { make } from "/static/dom.js";
-import { big, count, percent, plural, times } from "/static/format.js";
+import { big, count, percent, plural, times, weeks } from "/static/format.js";
 import { alertActions } from "/static/parts/alert-actions.js";
 import { headline } from "/static/parts/alert-cards.js";
 import { concentration, evidenceDocuments, evidenceNames, evidenceTerms } from "/static/parts/alert-evidence.js";
@@ -109,7 +109,7 @@ function figures(alert) {
   if (alert.kind === "stalled") return null;
   const facts = [
     ["Documents", count(alert.n)], ["Negative", count(alert.k)], ["Negative share", percent(alert.share)], ["Usually", `${percent(alert.p0_low)} – ${percent(alert.p0_high)}`],
-    ["Expected negatives", count(Math.round(alert.k_expected))], ["Against expected", times(alert.lift)], ...(SCORES[alert.kind] ?? SCORES.negative_share).map((name, i) => [name, big([alert.score, alert.threshold][i]) + (alert.kind === "negative_volume" ? " weeks" : "")]),
+    ["Expected negatives", count(Math.round(alert.k_expected))], ["Against expected", times(alert.lift)], ...(SCORES[alert.kind] ?? SCORES.negative_share).map((name, i) => [name, (alert.kind === "negative_volume" ? weeks : big)([alert.score, alert.threshold][i])]),
   ];
   return card("In numbers", make("dl", { class: "facts" }, facts.map(([name, value]) => make("div", {}, make("dt", { text: name }), make("dd", { text: value })))));
 }

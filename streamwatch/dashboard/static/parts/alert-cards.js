@@ -45,6 +45,6 @@ function card({ alert, standing }, { time }) {
 export function headline(alert) {
   if (alert.kind === "stalled") return [make("b", { text: "Nothing comes in" })];
   if (alert.kind === "drift") return [make("b", { text: "The stream has changed" })];
-  if (alert.kind === "negative_volume") return [make("b", { class: "negative", text: plural(alert.k, "negative") }), ` where ${plural(Math.round(alert.k_expected), "was", "were")} expected`];
+  if (alert.kind === "negative_volume") return [make("b", { class: "negative", text: plural(alert.k, "negative") }), alert.k_expected < 1 ? " where fewer than 1 was expected" : ` where ${plural(Math.round(alert.k_expected), "was", "were")} expected`];
   return [make("b", { class: "negative", text: `${percent(alert.share)} negative` }), `, usually ${percent(alert.p0_low)} – ${percent(alert.p0_high)}`];
 }
