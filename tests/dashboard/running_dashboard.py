@@ -123,7 +123,7 @@ def _document(number: int, partition: int, offset: int, published_ms: int) -> Cl
     late = published_ms > NOW_MS - HOUR_MS
     ticker, topic = TICKERS[number % 3], TOPICS[number % 5 % 3]
     said: Sentiment = (
-        "negative" if number % 3 == 1 or (late and ticker == "AAPL") else ("neutral", "positive")[number % 2]
+        "negative" if number % 7 % 3 == 1 or (late and ticker == "AAPL") else ("neutral", "positive")[number % 2]
     )
     text = f"Document {number % 700} about {ticker} and {topic.replace('_', ' ')}"
     sentiment = None if number % 97 == 0 else SentimentLabel(label=said, p=0.8, probabilities=_p(said))
