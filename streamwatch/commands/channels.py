@@ -53,7 +53,8 @@ def reset(yes: bool, everything: bool) -> None:
 
     Documents, history and alerts are gone. What people made stays (the channels `decisions`, `labels` and `audit`), unless
     --everything. Needed when a channel was deleted under running workers, or an embedded broker (which keeps nothing) was
-    started again beside an old Redis. Stop the workers first.
+    started again beside an old Redis. Stop the workers first, and afterwards let the document store begin anew:
+    `streamwatch index --anew`.
     """
     settings = load()
     if not yes:
@@ -64,6 +65,7 @@ def reset(yes: bool, everything: bool) -> None:
         n_keys = delete_windows(redis, settings.prefix)
     room.create(settings)
     click.echo(f"{_count(len(deleted), 'channel')} and {_count(n_keys, 'key')} deleted; channels made anew")
+    click.echo("document stores still hold the old documents: streamwatch index --anew", err=True)
 
 
 def _echo_json(value: Any) -> None:
