@@ -21,6 +21,7 @@ def test_a_page_is_accessible_in_both_themes_and_fits_a_narrow_screen(
     settled(page)
     if name == "drawer":
         open_drawer(page)
+    assert page.locator(".failure").count() == 0
     keep_picture(page, f"{name}-light", full=name != "drawer")
     assert axe(page) == []
     page.emulate_media(color_scheme="dark")
