@@ -102,8 +102,12 @@ class Player(threading.Thread):
         self.totals = totals
 
     def stop(self) -> None:
-        """Ask it to end in good order and wait a little: its end markers are part of it."""
-        self._stop_event.set()
+        """Ask it to end in good order and wait a little: its end markers are part of it.
+
+        One that has ended is asked nothing: the event is also the Ctrl-C of whoever looks at the pages afterwards.
+        """
+        if not self.done:
+            self._stop_event.set()
         self.join(5.0)
 
 

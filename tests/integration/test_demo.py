@@ -178,6 +178,8 @@ def test_the_demo_stays_for_somebody_at_the_terminal_until_ctrl_c():
     said = _read_until(process, "the stream has ended; the dashboard stays at (\\S+) until Ctrl-C")
     with urllib.request.urlopen(f"{said[1]}api/v1/livez", timeout=20) as answer:
         assert answer.status == 200
+    with pytest.raises(subprocess.TimeoutExpired):  # it has not begun to end
+        process.wait(timeout=5)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=40)
     os.close(ours)
