@@ -44,8 +44,8 @@ ID_DIGITS = 16
 """64 bits of a SHA-256: two of a million models share their id with a probability of 3 in 10⁸."""
 KEPT = (".json", ".jsonl", ".csv", ".md", ".txt", ".safetensors")
 """What files of a model are called. All else in its folder (logs, pickles) is left behind."""
-OF_TRAINING = ("checkpoint.safetensors", "heard.safetensors")
-"""What a training that was killed leaves beside them: to go on from, and no part of the model."""
+OF_TRAINING = ("checkpoint.safetensors", "heard.safetensors", "search.json")
+"""What a training or a search that was killed leaves beside them: to go on from, and no part of the model."""
 MAX_STEPS_BACK = 100
 
 

@@ -50,6 +50,7 @@ def test_logs_checkpoints_and_pickles_are_left_behind(registry: Path, model: Pat
         "events.out.tfevents.1",
         "checkpoint.pt",
         "checkpoint.safetensors",
+        "search.json",
         ".hidden.json",
         "encoder/pytorch_model.bin",
     ):
