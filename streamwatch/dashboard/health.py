@@ -230,7 +230,7 @@ def _lags(store: _Store, ends: Ends) -> Iterator[Lag]:
     applied = {("classified", p): state.applied for p, (state, _) in zip(store.numbers, store.states, strict=True)}
     for (channel, p), end in ends.ends.items():
         at = (fences | applied).get((channel, p), 0)
-        yield Lag(channel, p, end, at, max(end - at, 0))
+        yield Lag(channel, p, max(end, at), at, max(end - at, 0))  # the end was asked a little before
 
 
 def _holes(store: _Store, ends: Ends) -> int:

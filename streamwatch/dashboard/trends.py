@@ -99,6 +99,8 @@ def _points(desk: Desk, asked: Asked, chosen: Chosen) -> Points:
 def no_series(desk: Desk, series: str) -> Problem:
     """404, with names like it."""
     near = desk.windows.near(series)
+    if series == "all":  # which every document is part of
+        return Problem(404, "no-series", "No documents yet", "no document has been counted yet", near=near)
     said = f"; there are: {', '.join(near)}" if near else ""
     return Problem(404, "no-series", "No such series", f"no windows for {series[:128]!r}{said}", near=near)
 

@@ -19,7 +19,8 @@ export function percent(share) {
 /** "+3.2 σ", with a real minus. */
 export function sigmas(value) {
   if (!Number.isFinite(value)) return "–";
-  return `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(1)} σ`;
+  const size = Math.abs(value).toFixed(1);
+  return `${size === "0.0" ? "" : value < 0 ? "−" : "+"}${size} σ`;
 }
 
 /** "2.4 ×" */

@@ -12,6 +12,7 @@ import { watchlist } from "/static/watchlist.js";
 const SUN = "M12 3v2M12 19v2M3 12h2M19 12h2M5.6 5.6l1.4 1.4M17 17l1.4 1.4M5.6 18.4 7 17M17 7l1.4-1.4M12 8a4 4 0 1 0 0 8 4 4 0 0 0 0-8Z";
 const MOON = "M20 14.5A8.5 8.5 0 0 1 9.5 4 8.5 8.5 0 1 0 20 14.5Z";
 const QUESTION = "M9.2 9a3 3 0 1 1 4.2 2.8c-.9.4-1.4 1-1.4 2.2M12 17.5v.01M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18Z";
+const NAV_MARGIN_PX = 24;          // so that the next name is seen to go on
 const COUNTS_MS = 30000;           // open alerts in the bar, besides what the stream says
 
 export function drawShell(bar, router) {
@@ -33,9 +34,15 @@ function navigation() {
 
 export function markPage(path) {
   for (const link of document.querySelectorAll(".nav a")) {
-    if (link.getAttribute("href") === path) link.setAttribute("aria-current", "page");
+    if (link.getAttribute("href") === path) { link.setAttribute("aria-current", "page"); bringIntoView(link); }
     else link.removeAttribute("aria-current");
   }
+}
+
+/** In a narrow window the names of the pages scroll: the one where one is must be seen. */
+function bringIntoView(link) {
+  const nav = link.closest(".nav");
+  nav.scrollLeft += link.getBoundingClientRect().right - nav.getBoundingClientRect().right + NAV_MARGIN_PX;
 }
 
 /** How many alerts fire now, beside the word Alerts. */
@@ -64,7 +71,7 @@ function liveState() {
   let watermark = session.watermark_ms;
   const draw = () => {
     box.dataset.state = live.state;
-    const moment = () => [make("span", { class: "wide", text: `As of ${time.day(watermark)}, ` }), `${time.clock(watermark)} ${time.zone()}`];
+    const moment = () => [make("span", { class: "wide", text: `As of ${time.date(watermark)}, ` }), `${time.clock(watermark)} ${time.zone()}`];
     text.replaceChildren(...{ connecting: ["Connecting…"], lost: ["Reconnecting…"], live: watermark ? moment() : ["No documents yet"] }[live.state]);
     box.title = live.state === "live" ? "Counted up to this moment of the stream's own time" : "What is shown may be old";
   };
@@ -123,6 +130,7 @@ function person() {
   const button = make("button", { type: "button", class: "button quiet small person" });
   const fill = () => {
     button.textContent = session.asks_name || !session.name ? "Your name?" : session.name;
+    button.dataset.way = session.way;
     button.title = `${session.role}${session.verified ? "" : ", name not verified"}`;
   };
   button.addEventListener("click", () => (session.way === "loopback" ? askName().catch(() => {}) : logOut()));

@@ -33,7 +33,7 @@ const SHAPES = {
   seconds: { hour: "2-digit", minute: "2-digit", second: "2-digit" },
   day: { day: "numeric", month: "short" },
   full: { weekday: "short", day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit" },
-  at: { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" },
+  dated: { day: "numeric", month: "short", year: "numeric" },
 };
 const formats = new Map();
 
@@ -49,10 +49,14 @@ const clock = (ms) => format("clock", ms);
 const seconds = (ms) => format("seconds", ms);
 /** "24 Feb" */
 const day = (ms) => format("day", ms);
-/** "24 Feb, 14:05" */
-const at = (ms) => format("at", ms);
+/** "24 Feb", or "24 Feb 2015": the year is said where it is not this one, since an old stream may be played again. */
+const date = (ms) => format(ofThisYear(ms) ? "day" : "dated", ms);
+/** "24 Feb, 14:05", "24 Feb 2015, 14:05" */
+const at = (ms) => (Number.isFinite(ms) ? `${date(ms)}, ${clock(ms)}` : "–");
 /** "Tue, 24 Feb 2015, 14:05 UTC" */
 const full = (ms) => `${format("full", ms)} ${zone()}`;
+
+const ofThisYear = (ms) => new Date(ms).getUTCFullYear() === new Date().getUTCFullYear();
 
 /** RFC 3339 or milliseconds to milliseconds; NaN where it is neither. */
 function parse(value) {
@@ -91,4 +95,4 @@ function fromInput(text) {
   return naive - (Date.parse(`${toInput(naive - shift)}Z`) - (naive - shift));
 }
 
-export const time = { zone, own: OWN, choose, onChange, clock, seconds, day, at, full, parse, span, ago, toInput, fromInput };
+export const time = { zone, own: OWN, choose, onChange, clock, seconds, day, date, at, full, parse, span, ago, toInput, fromInput };

@@ -1,6 +1,6 @@
 /* Health: does everything arrive, is everything counted, how far behind are we. And what could not be used. */
 import { make } from "/static/dom.js";
-import { count } from "/static/format.js";
+import { count, plural } from "/static/format.js";
 import { DeadLetters } from "/static/parts/dead-letters.js";
 import { badge } from "/static/parts/words.js";
 import { throttle } from "/static/throttle.js";
@@ -47,7 +47,7 @@ function say(state, found) {
 }
 
 function draw(found, context) {
-  return make("div", { class: "health-grid" }, reasons(found, context), balance(found.balance ?? {}), flow(found, context), alarms(found), servers(found), lag(found.lag ?? []));
+  return make("div", { class: "health-grid" }, reasons(found, context), balance(found.balance ?? {}), flow(found, context), alarms(found), servers(found, context), lag(found.lag ?? []));
 }
 
 /** What waits for a person, in the server's words. */
@@ -87,9 +87,9 @@ function alarms(found) {
   return card("What should stay at nothing", "", make("dl", { class: "facts" }, ALARMS.map(([key, name, more]) => fact(name, count(found[key]), more, (key === "holes" || key === "lost") && found[key] > 0))));
 }
 
-function servers(found) {
+function servers(found, context) {
   const rows = [["Redis", found.redis], ["Broker", found.broker], ["Document store", found.indexer]].filter(([, one]) => one);
-  return card("Servers", "", make("ul", { class: "servers" }, rows.map(([name, one]) => make("li", {}, make("strong", { text: name }), up(one), make("span", { class: "soft", text: words(one) })))));
+  return card("Servers", "", make("ul", { class: "servers" }, rows.map(([name, one]) => make("li", {}, make("strong", { text: name }), up(one), make("span", { class: "soft", text: words(one, context) })))));
 }
 
 function up(one) {
@@ -97,11 +97,15 @@ function up(one) {
   return well === null ? null : badge(well ? "good" : "critical", well ? "answers" : "does not answer");
 }
 
-/** What a part of the answer says besides whether it is well, whatever it holds. */
-function words(one) {
-  return Object.entries(one).filter(([name, value]) => !["ok", "up", "state"].includes(name) && value !== null && typeof value !== "object" && value !== "")
-    .map(([name, value]) => `${name.replaceAll("_", " ")} ${typeof value === "number" ? count(value) : value}`).join(" · ");
+/** What a server says besides whether it is well. */
+function words(one, { time }) {
+  const { why, version, policy, used_bytes: used, follows_with_lag_s: behind, lag, n_documents: n, n_bytes: kept, reaches_back_to_ms: since } = one;
+  return [why, version && `version ${version}`, used > 0 && `${megabytes(used)} used`, policy && `when full: ${policy}`,
+    Number.isFinite(behind) && `heard from ${time.span(behind * 1000)} ago`, n > 0 && `${plural(n, "document")}, ${megabytes(kept)}`,
+    since > 0 && `since ${time.at(since)} ${time.zone()}`, lag > 0 && `${count(lag)} wait to be stored`].filter(Boolean).join(" · ");
 }
+
+const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
 
 function lag(rows) {
   const body = rows.length

@@ -23,7 +23,7 @@ export const page = {
       load: (signal) => load(context, signal),
       draw: (answer) => {
         back.hidden = answer.missing || !context.can("admin");
-        return answer.missing ? noRegistry(answer.missing) : [table(answer.items, context, list), history(answer.history ?? [], context)];
+        return answer.missing ? noRegistry() : [table(answer.items, context, list), history(answer.history ?? [], context)];
       },
     });
     context.live.on("decision", () => list.reload(), context);
@@ -41,8 +41,8 @@ async function load({ api }, signal) {
   }
 }
 
-function noRegistry(problem) {
-  return empty("No registry is configured", `${problem.message}. The model that comes with streamwatch serves. Set STREAMWATCH_REGISTRY to a folder that all workers read, to keep, compare and promote models of your own.`);
+function noRegistry() {
+  return empty("No registry is configured", `The model that comes with streamwatch serves. Set STREAMWATCH_REGISTRY to a folder that all workers read, to keep, compare and promote models of your own.`);
 }
 
 function table(items, context, list) {
