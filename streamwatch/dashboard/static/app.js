@@ -40,7 +40,7 @@ import { keys, startKeys } from "/static/keys.js";
 import { live } from "/static/live.js";
 import { region } from "/static/region.js";
 import { match } from "/static/pages.js";
-import { Router } from "/static/router.js";
+import { Router, sheet } from "/static/router.js";
 import { can, openSession, session } from "/static/session.js";
 import { drawShell, markPage } from "/static/shell.js";
 import { time } from "/static/time.js";
@@ -105,7 +105,9 @@ function readHeading() {
 
 /** What the first page needs is asked for at once: its module, who looks, their watchlists. */
 async function start() {
-  match(location.pathname)?.[0].load().catch(() => {});      // the router says what is wrong with it
+  const entry = match(location.pathname)?.[0];
+  entry?.load().catch(() => {});             // the router says what is wrong with it
+  entry?.css.forEach(sheet);
   await Promise.all([openSession(main), watchlist.open()]);
   router = new Router({ show, arrive });
   drawShell(document.getElementById("bar"), router);

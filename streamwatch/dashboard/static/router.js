@@ -2,6 +2,8 @@
 import { make } from "/static/dom.js";
 import { match } from "/static/pages.js";
 
+const sheets = new Map();
+
 const missing = {
   path: "", title: "No such page",
   mount(root) {
@@ -75,13 +77,12 @@ export class Router {
 }
 
 /** Loads a style sheet once, and waits for it: a page never shows without its looks. */
-function sheet(name) {
+export function sheet(name) {
   const href = `/static/css/${name}.css`;
-  if (document.querySelector(`link[href="${href}"]`)) return Promise.resolve();
-  return new Promise((resolve) => {
-    const link = make("link", { rel: "stylesheet", href });
-    link.addEventListener("load", resolve);
-    link.addEventListener("error", resolve);
-    document.head.append(link);
-  });
+  if (!sheets.has(href)) {
+    sheets.set(href, new Promise((resolve) => {
+      document.head.append(make("link", { rel: "stylesheet", href, on: { load: resolve, error: resolve } }));
+    }));
+  }
+  return sheets.get(href);
 }
