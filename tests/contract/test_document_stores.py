@@ -187,6 +187,8 @@ def test_only_copies_that_the_query_is_about_are_folded(opened: Opened) -> None:
     for asked, expected in [
         (Query(fold=True, entity="AAPL"), [("d6", 3)]),
         (Query(fold=True, text="storm", to_ms=DAY + 4500), [("d4", 5)]),
+        (Query(fold=True, text="st* sto*", to_ms=DAY + 4500), [("d4", 5)]),
+        (Query(fold=True, text="s*", entity="AAPL", from_ms=DAY + 2000), [("d6", 2)]),
         (Query(fold=True, text="storm", entity="AAPL", from_ms=DAY + 2000), [("d6", 2)]),
     ]:
         assert [(one.id, one.n_copies) for one in opened.store.find(asked).items] == expected
@@ -234,6 +236,17 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DocumentStore
 
 def test_many_words_are_no_mistake_either(searched: DocumentStore) -> None:
     assert searched.find(Query(text="near " * 2000)).n_total == 1
+
+
+def test_highlights_of_a_page_over_several_days_are_those_of_its_documents(tmp_path: Path) -> None:
+    writer, store = SqliteWriter(tmp_path, SETTINGS), open_store(tmp_path)
+    texts = ["profit", "no gain", "a profit", "loss", "the profits of profit"]
+    Opened(store, writer).take([document(n, text, at_ms=DAY + n * DAY_MS // 2) for n, text in enumerate(texts)])
+    for fold in (False, True):
+        page = store.find(Query(text="pro*", fold=fold)).items
+        found = [[one.text[start:end] for start, end in one.highlights] for one in page]
+        assert found == [["profits", "profit"], ["profit"], ["profit"]]
+    writer.close()
 
 
 def test_highlights_say_where_the_words_stand_in_code_points(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from streamwatch.documents.sqlite.day_file import tag
 from streamwatch.documents.sqlite.days import places_between
-from streamwatch.documents.sqlite.search import expression
+from streamwatch.documents.sqlite.search import PREFIX, expression
 from streamwatch.documents.sqlite.shelf import Reader
 from streamwatch.documents.store import Query
 from streamwatch.timeline import DAY_MS, SECOND_MS
@@ -20,6 +20,10 @@ from streamwatch.timeline import DAY_MS, SECOND_MS
 ROW = "documents.place, documents.text, documents.published_ms, documents.partition, documents.at, documents.rest"
 """The columns that `rows.unpack` needs, after the place."""
 NEVER_MS = 2**62
+ROW_BY_ROW = "EXISTS (SELECT 1 FROM words WHERE words MATCH ? AND words.rowid = documents.place)"
+"""Whether the words stand in a row that was found otherwise: quick for whole words, whose lists are sorted by place."""
+IN_ONE_PASS = "documents.place IN (SELECT rowid FROM words WHERE words MATCH ? AND rowid BETWEEN ? AND ?)"
+"""The same where a beginning is among them: the lists of all its words are merged anew for each search, so there is one."""
 HASHES_AT_ONCE = 500
 """Texts of one lookup, as many as a page has documents."""
 
@@ -106,8 +110,8 @@ class Asked:
             where += " AND instr(documents.tags, ?)"
             parameters.append(f" {name} ")
         if (words := expression((), self.text)) is not None:
-            where += " AND EXISTS (SELECT 1 FROM words WHERE words MATCH ? AND words.rowid = documents.place)"
-            parameters.append(words)
+            where += f" AND {IN_ONE_PASS if PREFIX in words else ROW_BY_ROW}"
+            parameters += [words, self.low, self.high] if PREFIX in words else [words]
         return where, parameters
 
 

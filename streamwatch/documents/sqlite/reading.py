@@ -1,6 +1,7 @@
 """Reading the store, and forgetting documents in it: what the dashboard and `streamwatch forget` hold."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 
 import msgspec
@@ -9,7 +10,7 @@ from streamwatch.documents.sqlite.asking import ROW, Asked, asked
 from streamwatch.documents.sqlite.counting import check_whole_seconds, counts_of, total_of
 from streamwatch.documents.sqlite.days import days_in
 from streamwatch.documents.sqlite.forgetting import forget
-from streamwatch.documents.sqlite.highlights import CLOSE, OPEN, QUERY, offsets
+from streamwatch.documents.sqlite.highlights import marked
 from streamwatch.documents.sqlite.ledger import about
 from streamwatch.documents.sqlite.opening import answering
 from streamwatch.documents.sqlite.paging import Picked, cursor_of, folded_page, place_of, plain_page
@@ -38,7 +39,7 @@ class SqliteStore:
             shown = page[: query.limit]
             more = len(page) > len(shown)
             return Found(
-                items=tuple(_document(picked) for picked in shown),
+                items=tuple(_documents(shown)),
                 next=cursor_of((shown[-1].asked.day, shown[-1].row[0])) if more else None,
                 n_total=total_of(days),
                 reaches_back_to_ms=_reaches_back_to_ms(reader),
@@ -51,7 +52,7 @@ class SqliteStore:
             last = place_of(cursor)
             with answering(self.folder), self._readers.one() as reader:
                 page = plain_page(list(asked(reader, query)), last, STREAMED_AT_ONCE)
-                documents = [_document(picked) for picked in page]
+                documents = _documents(page)
             yield from documents
             if len(page) < STREAMED_AT_ONCE:
                 return
@@ -108,16 +109,25 @@ class SqliteStore:
         self._readers.close()
 
 
-def _document(picked: Picked) -> StoredDocument:
-    place, text, published_ms, partition, at, rest = picked.row
+def _documents(page: Sequence[Picked]) -> list[StoredDocument]:
+    found: dict[tuple[int, int], tuple[tuple[int, int], ...]] = {}
+    for day, picked in groupby(page, key=lambda one: one.asked.day):  # a page goes from day to day
+        found |= {(day, place): where for place, where in _highlights(list(picked)).items()}
+    return [_document(one, found.get((one.asked.day, one.row[0]), ())) for one in page]
+
+
+def _document(picked: Picked, highlights: tuple[tuple[int, int], ...]) -> StoredDocument:
+    _, text, published_ms, partition, at, rest = picked.row
     document = unpack(rest, text, published_ms, partition, at)
-    found = _highlights(picked.asked, place) if picked.asked.text is not None else ()
-    return msgspec.structs.replace(document, n_copies=picked.n_copies, highlights=found)
+    return msgspec.structs.replace(document, n_copies=picked.n_copies, highlights=highlights)
 
 
-def _highlights(asked: Asked, place: int) -> tuple[tuple[int, int], ...]:
-    marked = asked.db.execute(QUERY, (OPEN, CLOSE, asked.match, place)).fetchone()
-    return offsets(marked[0]) if marked else ()
+def _highlights(of_day: Sequence[Picked]) -> dict[int, tuple[tuple[int, int], ...]]:
+    """By place, for the documents of one day."""
+    asked: Asked = of_day[0].asked
+    if asked.text is None or asked.match is None:
+        return {}
+    return marked(asked.db, asked.match, [one.row[0] for one in of_day])
 
 
 def _reaches_back_to_ms(reader: Reader) -> int | None:

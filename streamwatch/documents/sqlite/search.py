@@ -10,8 +10,8 @@ Examples:
     ['"profit"', '"supply chain"', '"refund" *', '"AND"']
     >>> words_of('it"s -5 !!! "open')
     ['"it"', '"s -5 !!! "', '"open"']
-    >>> words_of("?! 🙂")
-    []
+    >>> words_of("?! 🙂"), words_of("a* a* a*")
+    ([], ['"a" *'])
     >>> expression(["z1", "z2"], "profit*")
     'tags : (z1 AND z2) AND text : ("profit" *)'
     >>> expression([], None), expression([], "!")
@@ -23,6 +23,8 @@ import unicodedata
 from collections.abc import Sequence
 
 _PART = re.compile(r'"([^"]*)"?(\*?)|([^\s"]+)')
+PREFIX = " *"
+"""What follows a phrase that is a beginning; within quotes it may stand, too."""
 NOTHING = '""'
 """An FTS5 phrase without a word: no document has it."""
 
@@ -33,8 +35,8 @@ def words_of(text: str) -> list[str]:
     for phrase, star, bare in _PART.findall(_speakable(text)):
         inner, prefix = (phrase, bool(star)) if not bare else (bare.rstrip("*"), bare.endswith("*"))
         if any(_in_a_word(c) for c in inner):
-            words.append(f'"{inner}" *' if prefix else f'"{inner}"')
-    return words
+            words.append(f'"{inner}"{PREFIX}' if prefix else f'"{inner}"')
+    return list(dict.fromkeys(words))
 
 
 def expression(tags: Sequence[str], text: str | None) -> str | None:
