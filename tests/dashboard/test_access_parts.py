@@ -120,6 +120,12 @@ def test_an_address_is_an_address_whatever_is_forwarded(forwarded: str, peer: st
     assert client_address(peer, forwarded, {"10.0.0.2"}) == peer or peer == "10.0.0.2"
 
 
+def test_an_address_that_a_client_made_up_stands_before_the_one_of_the_proxy_also_in_a_line_of_its_own() -> None:
+    lines = [(b"x-forwarded-for", b"6.6.6.6"), (b"x-forwarded-for", b"10.0.0.7")]
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": lines, "client": ("10.0.0.2", 1)}
+    assert Asked.of(scope, {"10.0.0.2"}).address == "10.0.0.7"
+
+
 @given(st.binary(max_size=200))
 def test_a_report_of_any_bytes_is_counted(body: bytes) -> None:
     reports = Reports()

@@ -63,7 +63,8 @@ class Asked:
             headers=headers,
             host=hosts[0] if len(hosts) == 1 else "",
             port=server[1],
-            address=client_address(peer, headers.get("x-forwarded-for", ""), trusted_proxies),
+            # Some proxies add a line of their own below what the client sent: together they are one list, and its end counts.
+            address=client_address(peer, ",".join(headers.getlist("x-forwarded-for")), trusted_proxies),
             is_local=is_loopback(server[0]) and is_loopback(peer),
             version=scope.get("http_version", ""),
             cookies=cookie_parser("; ".join(headers.getlist("cookie"))),
