@@ -75,6 +75,19 @@ def of_error(error: StreamwatchError) -> Problem:
     return Problem(500, "failed", "The dashboard failed", str(error))
 
 
+def for_strangers(problem: Problem) -> Problem:
+    """What nobody who has not logged in is told more of than that it failed: details name servers, addresses and folders.
+
+    >>> for_strangers(Problem(503, "no-store", "A store does not answer", "Redis does not answer: 10.0.0.5:6379")).detail
+    'try again in a moment'
+    >>> for_strangers(Problem(404, "no-page", "No such page", "/x")).detail
+    '/x'
+    """
+    if problem.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        return problem
+    return Problem(problem.status, problem.type, problem.title, "try again in a moment", problem.headers)
+
+
 def _away(error: RetryError) -> tuple[str, str]:
     if isinstance(error, BrokerUnavailable):
         return "no-broker", "The Kafka broker does not answer"

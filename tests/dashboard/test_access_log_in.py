@@ -322,6 +322,10 @@ def test_a_redis_that_is_away_lets_nobody_in_and_says_so(settings_open: Settings
         client = one.client(Cookie=f"streamwatch-{one.port}=x")
         answer = client.get(f"{API}/session")
         assert answer.status_code == 503 and answer.json()["type"] == "no-store" and answer.headers["retry-after"]
+        unready = one.client().get(f"{API}/readyz")
+        assert unready.status_code == 503 and ":1" not in answer.text + unready.text, (
+            "where servers are is nobody's business"
+        )
         told = one.client(key=one.key("viewer")).get(f"{API}/session")  # a key needs no Redis
         assert told.status_code == 200 and told.json()["watermark_ms"] is None
         assert one.client().post("/login/key", data={"key": one.key("viewer")}).status_code == 503

@@ -23,7 +23,7 @@ from streamwatch.dashboard.access.gatekeeper import Gatekeeper
 from streamwatch.dashboard.access.headers import security_headers
 from streamwatch.dashboard.access.required import PERSON
 from streamwatch.dashboard.access.trail import step
-from streamwatch.dashboard.problems import MEDIA_TYPE, Problem, of_error
+from streamwatch.dashboard.problems import MEDIA_TYPE, Problem, for_strangers, of_error
 from streamwatch.errors import StreamwatchError
 
 log = logging.getLogger(__name__)
@@ -84,7 +84,7 @@ class Guard:
         if asked.is_write and problem.status != 429 and problem.status < 500:
             record = step("answered", asked, self._gate.clock(), problem.status, problem.type)
             await self._gate.trail.refuse(record, self._gate.clock())
-        response: Response = problem.response()
+        response: Response = (problem if asked.person else for_strangers(problem)).response()
         if problem.status == 401 and asked.is_page:
             here = asked.path + (f"?{asked.query}" if asked.query else "")
             response = RedirectResponse(f"/login?next={quote(here, safe='')}", 303)

@@ -18,7 +18,7 @@ from streamwatch.dashboard.access.person import Person
 from streamwatch.dashboard.access.required import public, takes
 from streamwatch.dashboard.access.sessions import PENDING_S
 from streamwatch.dashboard.access.trail import step
-from streamwatch.dashboard.problems import Problem, of_error
+from streamwatch.dashboard.problems import Problem, for_strangers, of_error
 from streamwatch.errors import StreamwatchError
 
 HOME = "/"
@@ -131,7 +131,7 @@ async def _refused(gate: Any, asked: Asked, error: Problem | StreamwatchError, t
     if problem.status in (401, 403):
         gate.failures.take(asked.address, gate.clock())
         await gate.trail.refuse(step("answered", asked, gate.clock(), problem.status, problem.type), gate.clock())
-    return _page(gate, asked, then, problem)
+    return _page(gate, asked, then, for_strangers(problem))
 
 
 def _check_tries(gate: Any, asked: Asked) -> None:

@@ -3,15 +3,16 @@
 from typing import Annotated, Literal
 
 import msgspec
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
 from streamwatch.dashboard.access.person import Person
-from streamwatch.dashboard.access.required import needs, public
+from streamwatch.dashboard.access.required import PERSON, needs, public
 from streamwatch.dashboard.answers import answer, says
 from streamwatch.dashboard.desk import Desk
 from streamwatch.dashboard.health import Health
-from streamwatch.dashboard.problems import Problem
+from streamwatch.dashboard.problems import Problem, for_strangers, of_error
+from streamwatch.errors import StreamwatchError
 
 
 class Alive(msgspec.Struct, frozen=True):
@@ -32,12 +33,14 @@ def router(desk: Desk) -> APIRouter:
 
     @routes.get("/readyz", **says(Alive))
     @public
-    async def readyz() -> Response:
-        """Say that the channels were read and Redis answers: before that, pages would be half empty."""
-        if not desk.channels.ready:
-            why = desk.channels.broken or "the channels are being read"
-            raise Problem(503, "not-read-yet", "The dashboard is starting", why, headers={"Retry-After": "1"})
-        await desk.reading(desk.windows.watermark_ms)
+    async def readyz(request: Request) -> Response:
+        """Say that the channels were read and Redis answers: before that, pages would be half empty.
+
+        Why not is told to who may ask for more than this.
+        """
+        fault = await _not_ready(desk)
+        if fault is not None:
+            raise fault if request.scope.get(PERSON) else for_strangers(fault)
         return answer(Alive("ready"))
 
     @routes.get("/health", **says(Health))
@@ -50,3 +53,15 @@ def router(desk: Desk) -> APIRouter:
         return answer(await desk.examining.now())
 
     return routes
+
+
+async def _not_ready(desk: Desk) -> Problem | None:
+    """Why pages would be half empty; None where they are not."""
+    if not desk.channels.ready:
+        why = desk.channels.broken or "the channels are being read"
+        return Problem(503, "not-read-yet", "The dashboard is starting", why, headers={"Retry-After": "1"})
+    try:
+        await desk.reading(desk.windows.watermark_ms)
+    except (Problem, StreamwatchError) as error:
+        return error if isinstance(error, Problem) else of_error(error)
+    return None
