@@ -72,7 +72,7 @@ def _opened(cursor: str, question: Any) -> tuple[Any, ...]:
         raw = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
         if raw[:DIGEST_BYTES] == _digest(question):
             return tuple(msgspec.json.decode(raw[DIGEST_BYTES:], type=list[Any]))
-    except (ValueError, msgspec.DecodeError) as error:
+    except (ValueError, RecursionError, msgspec.DecodeError) as error:
         raise _refused("this cursor is not whole: begin with no cursor") from error
     raise _refused("this cursor is of another question: begin with no cursor")
 
