@@ -2,6 +2,7 @@
 import { make } from "/static/dom.js";
 import { plural } from "/static/format.js";
 import { headline } from "/static/parts/alert-cards.js";
+import { session } from "/static/session.js";
 import { KINDS, badge, isSilenced, seriesName } from "/static/parts/words.js";
 
 export function alertRow({ alert, standing }, { time }) {
@@ -24,9 +25,12 @@ export function stateWords(alert) {
   return alert.state === "resolved" ? RESOLUTIONS[alert.resolution] || "resolved" : alert.state;
 }
 
+/** An open one lasts until now, which is the watermark: its newest revision may be hours old. */
 function lasted(alert, time) {
-  const span = time.span(time.parse(alert.at) - time.parse(alert.onset));
-  return alert.state === "resolved" ? `for ${span}` : `open, ${span} so far`;
+  const changed = time.parse(alert.at);
+  const open = alert.state !== "resolved";
+  const span = time.span((open ? Math.max(changed, session.watermark_ms ?? 0) : changed) - time.parse(alert.onset));
+  return open ? `open, ${span} so far` : `for ${span}`;
 }
 
 export function standingBadges(standing) {

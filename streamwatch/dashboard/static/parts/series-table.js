@@ -103,10 +103,12 @@ export class SeriesTable {
   }
 }
 
+/** An alert stays open for a while after its test has calmed, or when its series is tested no more. */
 function state(item) {
-  const word = STATES[item.state] ?? item.state;
-  const shown = word ? badge(item.state, word, STATE_MEANS[item.state] ?? "") : null;
   const id = item.alerts?.[0];
+  const name = id && !["firing", "pending"].includes(item.state) ? "firing" : item.state;
+  const word = name === item.state ? STATES[name] ?? name : "alert open";
+  const shown = word ? badge(name, word, name === item.state ? STATE_MEANS[name] ?? "" : "An alert about it is open") : null;
   return [shown && id ? make("a", { href: `/alerts/${encodeURIComponent(id)}`, class: "bare" }, shown) : shown].filter(Boolean);
 }
 
