@@ -17,9 +17,12 @@ from hypothesis import strategies as st
 from streamwatch.config import Settings, load
 from streamwatch.documents.sqlite import open_store
 from streamwatch.documents.sqlite.day_file import DayFile
+from streamwatch.documents.sqlite.days import LEDGER
+from streamwatch.documents.sqlite.opening import answering
+from streamwatch.documents.sqlite.shelf import Readers
 from streamwatch.documents.sqlite.writing import SqliteWriter
 from streamwatch.documents.store import DocumentStore, DocumentWriter, Query, StoredDocument
-from streamwatch.errors import ConfigError, FatalError
+from streamwatch.errors import ConfigError, FatalError, StoreUnavailable
 from streamwatch.inference.unread import unread_prediction
 from streamwatch.records import Classified, Given
 from streamwatch.testing.memory_documents import MemoryDocuments
@@ -429,6 +432,17 @@ def test_a_second_writer_is_refused_and_told_who_writes(tmp_path: Path) -> None:
         SqliteWriter(tmp_path, SETTINGS)
     writer.close()
     SqliteWriter(tmp_path, SETTINGS).close()
+
+
+def test_a_search_that_nobody_waits_for_any_more_ends_and_its_reader_serves_others(tmp_path: Path) -> None:
+    SqliteWriter(tmp_path, SETTINGS).close()
+    readers = Readers(tmp_path, n=1, longest_s=0.05)
+    endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
+    with pytest.raises(StoreUnavailable, match="interrupted"), answering(tmp_path), readers.one() as reader:
+        reader.open(tmp_path / LEDGER).execute(endless).fetchall()
+    with readers.one() as reader:
+        assert reader.open(tmp_path / LEDGER).execute("SELECT count(*) FROM forgotten").fetchone() == (0,)
+    readers.close()
 
 
 def test_a_folder_that_is_not_there_is_an_empty_store(tmp_path: Path) -> None:

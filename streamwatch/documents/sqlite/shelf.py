@@ -8,7 +8,9 @@ import queue
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from math import inf
 from pathlib import Path
+from time import monotonic
 
 from streamwatch.documents.sqlite.days import LEDGER, days_in
 from streamwatch.documents.sqlite.opening import to_read
@@ -21,6 +23,10 @@ MOST_OPEN = 40
 thousand for everything."""
 MOST_REMEMBERED = 500
 """Totals of one file that a reader remembers: the second page of a query need not count again."""
+LONGEST_S = 20.0
+"""What one lending may take: by then whoever asked over HTTP was told that it takes too long, and nobody reads the answer."""
+LOOK_EACH = 100_000
+"""Steps of SQLite's machine between two looks at the clock: some milliseconds."""
 WAIT_S = 30.0
 """How long a question waits for a reader."""
 
@@ -32,6 +38,8 @@ class Reader:
         self._folder = folder
         self._open: dict[tuple[str, int], sqlite3.Connection] = {}
         self._totals: dict[sqlite3.Connection, dict[object, int]] = {}
+        self.until_s = inf
+        """When what is asked now ends, by the monotonic clock, with or without an answer."""
 
     def days(self, from_day: int | None, to_day: int | None) -> dict[int, Path]:
         """The day files in [from, to], the newest first."""
@@ -50,12 +58,17 @@ class Reader:
         """A connection to a file, good until `MOST_OPEN` others were asked for. Raises `StoreUnavailable`."""
         try:
             key = (path.name, path.stat().st_ino)  # a file that was made anew is another one
-            db = self._open.pop(key, None) or to_read(path)
+            db = self._open.pop(key, None) or self._opened(path)
         except FileNotFoundError:
             raise StoreUnavailable(f"{path.name} was deleted while it was read: ask again") from None
         self._open[key] = db  # the newest used is the last
         if len(self._open) > MOST_OPEN:
             self._close(next(iter(self._open)))
+        return db
+
+    def _opened(self, path: Path) -> sqlite3.Connection:
+        db = to_read(path)
+        db.set_progress_handler(lambda: monotonic() > self.until_s, LOOK_EACH)
         return db
 
     def total(self, path: Path, of: object, count: Callable[[sqlite3.Connection], int]) -> int:
@@ -99,7 +112,8 @@ class Reader:
 class Readers:
     """A few readers, lent one at a time."""
 
-    def __init__(self, folder: Path, n: int = READERS) -> None:
+    def __init__(self, folder: Path, n: int = READERS, longest_s: float = LONGEST_S) -> None:
+        self._longest_s = longest_s
         self._free: queue.LifoQueue[Reader] = queue.LifoQueue()  # the one with the warmest files first
         self._all = [Reader(folder) for _ in range(n)]
         for reader in self._all:
@@ -107,14 +121,20 @@ class Readers:
 
     @contextmanager
     def one(self) -> Iterator[Reader]:
-        """A reader, for as long as the block runs. Raises `StoreUnavailable` where none gets free."""
+        """A reader, for as long as the block runs. Raises `StoreUnavailable` where none gets free.
+
+        A search that goes on for too long ends with SQLite's `interrupted`: nobody waits for it any more, and others for
+        its reader.
+        """
         try:
             reader = self._free.get(timeout=WAIT_S)
         except queue.Empty:
             raise StoreUnavailable(f"all readers of the document store were busy for {WAIT_S:g} s") from None
         try:
+            reader.until_s = monotonic() + self._longest_s
             yield reader
         finally:
+            reader.until_s = inf
             reader.let_go()
             self._free.put(reader)
 
