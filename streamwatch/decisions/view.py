@@ -58,6 +58,8 @@ class Decisions:
 
     def __init__(self) -> None:
         self._newest: dict[str, AnyDecision] = {}
+        self._silences: tuple[Silence, ...] | None = None
+        """Sorted when first asked for after a change: a list of alerts asks for each of them."""
         self._history = RuleHistory()
         self.versions = Versions()
         self.rule_edits = RuleEdits()
@@ -79,6 +81,8 @@ class Decisions:
             self.rule_edits.apply(decision)
             return
         self._newest[key_of(decision)] = decision
+        if isinstance(decision, Silence):
+            self._silences = None
 
     def apply_message(self, key: bytes | None, value: bytes | None) -> None:
         """Count one record of the channel as Kafka gives it; without a value it forgets its key (a tombstone).
@@ -93,8 +97,10 @@ class Decisions:
     @property
     def silences(self) -> list[Silence]:
         """All silences, by when they begin; also those that are over."""
-        found = [one for one in self._newest.values() if isinstance(one, Silence)]
-        return sorted(found, key=lambda one: (one.starts_at, one.id))
+        if self._silences is None:
+            found = [one for one in self._newest.values() if isinstance(one, Silence)]
+            self._silences = tuple(sorted(found, key=lambda one: (one.starts_at, one.id)))
+        return list(self._silences)
 
     @property
     def rule_history(self) -> RuleHistory:
@@ -172,3 +178,4 @@ class Decisions:
         """
         if not key.startswith(("rules/", "promotion/")):
             self._newest.pop(key, None)
+            self._silences = None
