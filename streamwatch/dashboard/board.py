@@ -13,6 +13,7 @@ import msgspec
 
 from streamwatch.alerting.usual import Usual, usual_of
 from streamwatch.dashboard.desk import Desk
+from streamwatch.dashboard.problems import Problem
 from streamwatch.dashboard.surprise import surprise
 from streamwatch.dashboard.watched import Watched, Watching
 from streamwatch.dashboard.windows import Windows
@@ -22,10 +23,14 @@ from streamwatch.trends.points import Whole
 
 HOLDS_S = 1.0
 """How long a board is shown at least: trends move by the second, and 500 people may look."""
+DAY_HOURS = 24
 COST_SHARE = 0.1
 """Of one core that boards may take: one that took long is shown for longer."""
 MOST_KEPT = 8
 """Boards of different numbers of hours that are kept."""
+MOST_CELLS = 1_000_000
+"""Series times hours of a board of more than a day: some 60 MB while it is made. A feed that invents names can bring tens of
+thousands of series, and five weeks of them would take gigabytes."""
 SeriesKind = Literal["all", "source", "topic", "ticker", "entity"]
 State = Literal["firing", "pending", "emerging", "tested", "new", "untested"]
 
@@ -115,9 +120,27 @@ class Boards:
         to_ms = bucket_start(now_ms, HOUR_MS) + HOUR_MS
         from_ms = max(to_ms - n_hours * HOUR_MS, 0)
         names = sorted({*self._windows.names(from_ms, to_ms), *watched.series})
+        check_size(len(names), n_hours)
         cells = self._windows.table(names, from_ms, to_ms)
         rows = [_row(name, cells[i], from_ms, watched, alerts.get(name, [])) for i, name in enumerate(names)]
         return Board(rows, watermark_ms, from_ms, to_ms)
+
+
+def check_size(n_series: int, n_hours: int) -> None:
+    """Raises `Problem` (422) for a board that would not fit; one of a day is always made.
+
+    >>> check_size(100_000, 24)
+    >>> check_size(5000, 840)
+    Traceback (most recent call last):
+      ...
+    streamwatch.dashboard.problems.Problem: 5,000 series have documents in 840 hours: ask for at most 200 hours
+    """
+    most = max(MOST_CELLS // max(n_series, 1), DAY_HOURS)
+    if n_hours > most:
+        raise Problem(
+            422, "too-many-series", "Too many series for so many hours",
+            f"{n_series:,} series have documents in {n_hours} hours: ask for at most {most} hours",
+        )  # fmt: skip
 
 
 def open_alerts(desk: Desk) -> dict[str, list[str]]:

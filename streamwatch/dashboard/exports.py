@@ -22,8 +22,8 @@ from fastapi.responses import StreamingResponse
 Format = Literal["csv", "json"]
 ROWS_AT_ONCE = 1000
 """Rows of a chunk: some hundred kilobytes."""
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""How a cell begins that a spreadsheet computes."""
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+"""How a cell begins that a spreadsheet computes; some take the wide forms of the signs for the narrow ones."""
 FILES: dict[int | str, dict[str, Any]] = {
     200: {"description": "The file", "content": {"text/csv": {}, "application/json": {}}}
 }

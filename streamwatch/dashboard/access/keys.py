@@ -22,6 +22,7 @@ from hashlib import sha256
 
 import msgspec
 
+from streamwatch.dashboard.access.person import clean_name
 from streamwatch.decisions.view import Decisions
 from streamwatch.errors import ConfigError
 from streamwatch.records import ApiKey, Role
@@ -52,12 +53,15 @@ def new_key(
 ) -> NewKey:
     """A key that opens from now on. Raises `ConfigError` for one that would open nothing, or has no name.
 
+    The name stands in the audit trail and in what is decided: nothing in it may turn the order of letters or break a line.
+
     >>> new_key("report", "viewer", made_by="ana", now_ms=60_000, expires_ms=60_000)
     Traceback (most recent call last):
       ...
     streamwatch.errors.ConfigError: a key until 1970-01-01T00:01:00Z has expired before it is used
     """
-    if not name.strip():
+    shown = clean_name(name, "")
+    if not shown:
         raise ConfigError("a key needs a name: who or what comes with it")
     if expires_ms is not None and expires_ms <= now_ms:
         raise ConfigError(f"a key until {format_rfc3339(expires_ms)} has expired before it is used")
@@ -65,7 +69,7 @@ def new_key(
     text = f"sw_{key_id}_{secrets.token_urlsafe(SECRET_BYTES)}"
     record = ApiKey(
         id=key_id,
-        name=name.strip(),
+        name=shown,
         role=role,
         hash=hash_of(text),
         expires_at=None if expires_ms is None else from_ms(expires_ms),

@@ -31,9 +31,9 @@ class MatchersBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
     series: Patterns = []
     rules: Patterns = []
-    kinds: list[AlertKind] = []
-    severities: list[Severity] = []
-    labels: Annotated[dict[str, Pattern], Field(max_length=20)] = {}
+    kinds: Annotated[list[AlertKind], Field(max_length=10)] = []
+    severities: Annotated[list[Severity], Field(max_length=10)] = []
+    labels: Annotated[dict[Pattern, Pattern], Field(max_length=20)] = {}
 
 
 class SilenceBody(BaseModel):
