@@ -226,6 +226,8 @@ def test_reports_of_browsers_are_counted_bounded_and_never_believed(here: Served
         assert client.post("/csp-report", content=body).status_code == 204
     shown = here.client().get(f"{API}/csp-reports").json()
     assert shown["n"] == before + 6 and shown["items"][5]["directive"] == "script-src"
+    told = [one["action"] for one in here.trail() if one["stage"] == "asked"]
+    assert told and "POST /csp-report" not in told, "a report changes nothing, and a page may send dozens"
 
 
 def test_reports_of_other_sites_are_not_taken(here: Served) -> None:

@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from streamwatch.dashboard.access.asked import ASKED, Asked
 from streamwatch.dashboard.access.gatekeeper import Gatekeeper
-from streamwatch.dashboard.access.headers import security_headers
+from streamwatch.dashboard.access.headers import REPORTS, security_headers
 from streamwatch.dashboard.access.required import PERSON
 from streamwatch.dashboard.access.trail import step
 from streamwatch.dashboard.problems import MEDIA_TYPE, Problem, for_strangers, of_error
@@ -31,8 +31,9 @@ log = logging.getLogger(__name__)
 STILL_MS = 30_000
 """How long a stream of events may go on after a log-out: it is looked at when something is sent, and a heartbeat comes every
 15 s."""
-UNTOLD = frozenset({"POST /api/v1/rules/check"})
-"""Requests that change nothing although they carry a body: each key that is typed may send one."""
+UNTOLD = frozenset({"POST /api/v1/rules/check", f"POST {REPORTS}"})
+"""Requests that change nothing although they carry a body: each key that is typed may send one, and each page that a browser's
+extension tinkers with some dozens of reports."""
 
 
 class Guard:
