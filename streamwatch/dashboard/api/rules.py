@@ -167,7 +167,10 @@ def router(desk: Desk) -> APIRouter:
         await desk.reading(book.check_to_save, name, body.text)
         await _publish(desk, _edit(desk, name, body.based_on, person, text=body.text, comment=body.comment))
         told = await desk.reading(book.told, desk.channels.decisions)
-        return next(RuleShown(**one) for one in told["made_here"] if one["name"] == name)
+        shown = [RuleShown(**one) for one in told["made_here"] if one["name"] == name]
+        if not shown:  # somebody removed it in the moment between
+            raise _changed(desk, name)
+        return shown[0]
 
     @routes.delete("/rules/{name}", status_code=204)
     async def remove(
