@@ -19,6 +19,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import quote
 
 import httpx
 
@@ -88,7 +89,8 @@ class DashboardClient:
         import pandas as pd
 
         rows = list(self._pages("series", question))
-        return pd.DataFrame([{k: v for k, v in row.items() if k != "spark"} for row in rows]).set_index("name")
+        frame = pd.DataFrame([{k: v for k, v in row.items() if k != "spark"} for row in rows])
+        return frame.set_index("name") if rows else frame
 
     def trends(
         self, series: str | Sequence[str], from_: Moment | None = None, to: Moment | None = None,
@@ -120,7 +122,7 @@ class DashboardClient:
 
     def alert(self, alert_id: str) -> dict[str, Any]:
         """All of one alert."""
-        found: dict[str, Any] = self.get(f"alerts/{alert_id}")
+        found: dict[str, Any] = self.get(f"alerts/{quote(alert_id, safe='')}")
         return found
 
     def health(self) -> dict[str, Any]:

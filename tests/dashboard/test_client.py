@@ -29,6 +29,10 @@ def test_series_and_alerts_come_with_their_figures(client: DashboardClient) -> N
     assert client.alert("a1b2c3d4e5f6")["timeline"] and client.health()["balance"]["difference"] == 0
 
 
+def test_where_nothing_is_found_the_frame_is_empty(client: DashboardClient) -> None:
+    assert client.series(search="no such series").empty
+
+
 def test_documents_come_page_after_page(client: DashboardClient) -> None:
     found = [one["id"] for one in client.documents(limit=40, fold=False, series="ticker:BA", from_=FROM_MS, to=NOW_MS)]
     assert len(found) == len(set(found)) == 300
