@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from streamwatch.config import Settings, load
 from streamwatch.documents.sqlite import open_store
 from streamwatch.documents.sqlite.day_file import DayFile
-from streamwatch.documents.sqlite.days import LEDGER
-from streamwatch.documents.sqlite.opening import answering
+from streamwatch.documents.sqlite.days import LEDGER, days_in
+from streamwatch.documents.sqlite.opening import answering, to_read
 from streamwatch.documents.sqlite.shelf import Readers
 from streamwatch.documents.sqlite.writing import SqliteWriter
 from streamwatch.documents.store import DocumentStore, DocumentWriter, Query, StoredDocument
@@ -402,6 +402,25 @@ def test_a_forgotten_text_is_in_no_file_any_more(tmp_path: Path) -> None:
         assert secret.encode() not in path.read_bytes() and name.encode() not in path.read_bytes(), path
     assert store.find(Query(text=secret)).n_total == 0 and store.find(Query(text="text")).n_total == 99
     writer.close()
+
+
+def test_a_text_that_could_not_leave_the_disk_leaves_it_when_it_is_forgotten_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer, store = SqliteWriter(tmp_path, SETTINGS), open_store(tmp_path)
+    Opened(store, writer).take([document(0, "a secret"), document(1, "stays")])
+    writer.close()
+    [path] = days_in(tmp_path).values()
+    reader = to_read(path)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM documents").fetchone()
+    with monkeypatch.context() as impatient, pytest.raises(StoreUnavailable, match="forget again"):
+        impatient.setattr("streamwatch.documents.sqlite.opening.BUSY_S", 0.01)
+        store.delete(["d0"])
+    reader.execute("COMMIT")  # it goes on holding the file, as a dashboard does
+    store.delete(["d0"])
+    assert not any(b"secret" in one.read_bytes() for one in tmp_path.iterdir())
+    reader.close()
 
 
 def test_a_number_that_was_asked_for_while_documents_came_is_right_when_they_are_there(tmp_path: Path) -> None:

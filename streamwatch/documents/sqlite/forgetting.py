@@ -39,17 +39,22 @@ def _forget_in(path: Path, ids: set[str], authors: set[str]) -> int:
     db = to_write(path)
     try:
         with transaction(db):
-            places = [*_of_ids(db, ids), *(_of_authors(db, authors) if authors else ())]
-            if not places:
-                return 0
-            db.executemany("DELETE FROM documents WHERE place = ?", ((place,) for place in set(places)))
-            db.execute("INSERT INTO words (words) VALUES ('rebuild')")
-        db.execute("VACUUM")
-        if db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
-            raise StoreUnavailable(f"{path.name} is being read, and still holds what was deleted: forget again")
-        return len(set(places))
+            places = {*_of_ids(db, ids), *(_of_authors(db, authors) if authors else ())}
+            if places:
+                db.executemany("DELETE FROM documents WHERE place = ?", ((place,) for place in places))
+                db.execute("INSERT INTO words (words) VALUES ('rebuild')")
+        if places:
+            db.execute("VACUUM")
+        _empty_log(db, path)
+        return len(places)
     finally:
         db.close()
+
+
+def _empty_log(db: sqlite3.Connection, path: Path) -> None:
+    """Also where nothing is deleted now: an earlier run may have deleted it and been killed, or found the file being read."""
+    if db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+        raise StoreUnavailable(f"{path.name} is being read, and still holds what was deleted: forget again")
 
 
 def _of_ids(db: sqlite3.Connection, ids: set[str]) -> Iterator[int]:
