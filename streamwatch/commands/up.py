@@ -24,6 +24,7 @@ from streamwatch.sources.columns import FIELDS, parse_columns
 from streamwatch.sources.files import channels_named_in, read_rows
 from streamwatch.sources.replay import Options
 
+LOOPBACK = "127.0.0.1"
 LOOK_S = 0.5
 """How often the children are looked after."""
 
@@ -63,6 +64,7 @@ def up(
     options = Options(
         channel=channel, channels=sorted(channels_named_in(file)) if file and not columns else [], speed=speed
     )
+    _refuse_taken(port)
     stop = stop_on_signals()
     overrides: dict[str, Any] = {"model": model} if model else {}
     with Screen() as screen, _everything(screen, documents, port, overrides) as (settings, children, pages):
@@ -74,6 +76,13 @@ def up(
         _wait(children, pages, player, screen, stop)
         if file:
             player.stop()
+
+
+def _refuse_taken(port: int) -> None:
+    """Raise `ConfigError` before anything is started, and not when all but the dashboard runs."""
+    from streamwatch.dashboard.serving import bound
+
+    bound(LOOPBACK, port).close()
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -205,6 +206,17 @@ def test_up_serves_documents_until_ctrl_c_and_leaves_nothing_behind(tmp_path: Pa
     assert process.returncode == 0
     _, alive = psutil.wait_procs(children, timeout=5)
     assert not alive and not Path(where["documents"]).exists()
+
+
+def test_up_starts_nothing_where_its_port_is_taken():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = subprocess.run(
+            [sys.executable, "-m", "streamwatch", "up", "--port", port, "--model", "null"],
+            capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1 and "choose another --port" in done.stderr
 
 
 def _n_documents(url: str) -> int:

@@ -6,6 +6,7 @@ import { make } from "/static/dom.js";
 
 const ORDER = ["viewer", "analyst", "admin"];
 const RETRY_MS = 2000;
+const SLOW_MS = 1000;              // an empty page for longer looks broken: a Redis that hangs takes five seconds
 const MINUTE_MS = 60000;
 const TODAY_MS = 3600000;          // a watermark no older than that is of a stream of now, and not of one that is played again
 
@@ -23,15 +24,20 @@ export function can(role) {
 
 /** Asks until there is an answer: a dashboard that starts with its broker needs some seconds. */
 export async function openSession(main) {
+  const wait = (why) => main.replaceChildren(make("div", { class: "state", role: "status" },
+    make("h1", { text: "Waiting for the server" }), make("p", { class: "soft", text: why })));
   for (;;) {
+    const slow = setTimeout(() => wait("It has not answered yet."), SLOW_MS);
     try {
       take(await api.get("session"));
       return;
     } catch (problem) {
       if (!problem.passes) throw problem;
-      main.replaceChildren(make("div", { class: "state", role: "status" },
-        make("h1", { text: "Waiting for the server" }), make("p", { class: "soft", text: problem.message })));
+      clearTimeout(slow);
+      wait(problem.message);
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    } finally {
+      clearTimeout(slow);
     }
   }
 }

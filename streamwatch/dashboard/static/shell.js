@@ -72,7 +72,7 @@ function liveState() {
   const draw = () => {
     box.dataset.state = live.state;
     const moment = () => [make("span", { class: "wide", text: `As of ${time.date(watermark)}, ` }), `${time.clock(watermark)} ${time.zone()}`];
-    text.replaceChildren(...{ connecting: ["Connecting…"], lost: ["Reconnecting…"], live: watermark ? moment() : ["No documents yet"] }[live.state]);
+    text.replaceChildren(...{ connecting: ["Connecting…"], lost: ["Reconnecting…"], live: watermark ? moment() : ["Waiting for documents"] }[live.state]);
     box.title = live.state === "live" ? "Counted up to this moment of the stream's own time" : "What is shown may be old";
   };
   const move = (events) => { watermark = events.at(-1).watermark_ms ?? watermark; session.watermark_ms = watermark; draw(); };
