@@ -15,7 +15,8 @@ _TINY = 1e-8
 def teacher_loss(logits: Tensor, teacher: Tensor, temperature: float) -> Tensor:
     """The loss `(n,)` of logits against the teachers' mean probabilities `(n, k)`, times what a row of these sums up to.
 
-    That is 1 where they speak, 0 where they do not, and between these where they are to be heard less. Scaled by the square of the temperature, so that gradients keep their size.
+    That is 1 where they speak, 0 where they do not, and between these where they are to be heard less. Scaled by the square of
+    the temperature, so that gradients keep their size.
     """
     soft = (teacher.clamp_min(_TINY).log() / temperature).softmax(1)
     loss = -(soft * (logits / temperature).log_softmax(1)).sum(1) * temperature**2
