@@ -219,4 +219,7 @@ def test_the_command_writes_what_is_missing_and_checks_what_is_there(tmp_path: P
     assert isinstance(refused, FatalError)
     assert "alert.v1.json: run streamwatch schemas" in str(refused)
     assert (folder / "alert.v1.json").read_text() == "{}"
-    assert run(command.schemas, ["--out", str(folder)]).output == f"{folder}: 1 written, {len(generate()) - 1} up to date\n"
+    assert (
+        run(command.schemas, ["--out", str(folder)]).output
+        == f"{folder}: 1 written, {len(generate()) - 1} up to date\n"
+    )
