@@ -209,7 +209,7 @@ def test_every_answer_tells_the_browser_to_be_careful(here: Served, path: str) -
     assert headers["referrer-policy"] == "no-referrer" and headers["x-content-type-options"] == "nosniff"
     assert headers["cross-origin-opener-policy"] == headers["cross-origin-resource-policy"] == "same-origin"
     assert headers["permissions-policy"] and headers["x-frame-options"] == "DENY" and len(headers["x-request-id"]) == 16
-    assert ("no-store" in headers.get("cache-control", "")) == (not path.startswith("/static/"))
+    assert headers["cache-control"].startswith("no-cache" if path.startswith("/static/") else "no-store")
     assert "server" not in headers or "uvicorn" in headers["server"]
 
 

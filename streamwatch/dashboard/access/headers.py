@@ -6,8 +6,8 @@ up; what is refused is reported to `REPORTS`, so that tests can show that nothin
 Examples:
     >>> dict(security_headers("/"))["Referrer-Policy"]
     'no-referrer'
-    >>> dict(security_headers("/api/v1/alerts"))["Cache-Control"], "Cache-Control" in dict(security_headers("/static/a.js"))
-    ('no-store', False)
+    >>> [dict(security_headers(path))["Cache-Control"] for path in ("/api/v1/alerts", "/static/app.js")]
+    ['no-store', 'no-cache']
 """
 
 from collections.abc import Iterator
@@ -43,7 +43,11 @@ HEADERS = (
 )
 
 STATIC = "/static/"
-"""Files of the package: the same for everybody, so that a browser may keep them."""
+"""Files of the package: the same for everybody, so that a browser may keep them.
+
+It asks by their ETag whether they are still the same before it uses them (`no-cache`): without that a browser guesses how long
+they last, and after an upgrade it would put new modules and old ones together.
+"""
 HSTS = ("Strict-Transport-Security", "max-age=31536000")
 """A year; said only where people come by TLS, since it holds for every port of the host."""
 
@@ -51,7 +55,6 @@ HSTS = ("Strict-Transport-Security", "max-age=31536000")
 def security_headers(path: str, tls: bool = False) -> Iterator[tuple[str, str]]:
     """The headers of an answer to `path`. Nothing that may be personal is kept by browsers or proxies."""
     yield from HEADERS
-    if not path.startswith(STATIC):
-        yield "Cache-Control", "no-store"
+    yield "Cache-Control", "no-cache" if path.startswith(STATIC) else "no-store"
     if tls:
         yield HSTS
