@@ -1,4 +1,4 @@
-"""What anybody may ask costs no more than it may: made-up cursors, spans of centuries, rules that are all brackets."""
+"""What anybody may ask costs no more than it may: made-up cursors, spans of centuries, silences of all there is."""
 
 import csv
 import io

@@ -89,7 +89,7 @@ def router(desk: Desk) -> APIRouter:
         answer = await desk.reading(_answer, desk, body, person.name)
         await desk.channels.publish("labels", answer)
         await desk.reading(leases.give_back, answer.id, person.name)
-        return _said(desk, answer)
+        return await desk.reading(_said, desk, answer)
 
     @routes.post("/labels/undo")
     async def undo(body: UndoBody, person: Annotated[Person, Depends(needs("analyst"))]) -> ToLabel:
@@ -108,7 +108,8 @@ def router(desk: Desk) -> APIRouter:
         check_ready(desk)
         per_hour = desk.settings.labelling_per_hour
         found = await desk.reading(summary, desk.channels.samples, desk.channels.answers, per_hour)
-        return _named(found) | {"progress": progress_of(desk, person.name).model_dump()}
+        progress = await desk.reading(progress_of, desk, person.name)
+        return _named(found) | {"progress": progress.model_dump()}
 
     return routes
 
