@@ -19,6 +19,10 @@ from stack import Stack, story
 from streamwatch.config import Settings, load
 from streamwatch.demo.run import KEEP_DAYS, KEPT
 from streamwatch.embedded import RedisServer, Tansu, embedded_settings
+from streamwatch.gating.report import Check, Report, Row, to_json
+from streamwatch.inference.opening import SHIPPED
+from streamwatch.models.gated import keep
+from streamwatch.models.registry import add
 
 BROWSERS = ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
 PICTURES = Path(__file__).parents[2] / "runs" / "browser"
@@ -28,6 +32,13 @@ WATCH = """
 window.pwned = [];
 addEventListener("securitypolicyviolation", (event) => broken(`${event.violatedDirective}: ${event.blockedURI}`));
 """
+
+UNUSABLE = (
+    b"Pump gate failure at 13:40, no more is known",
+    b'{"id":"t1","text":"the day before yesterday","published_at":"yesterday"}',
+    b'{"id":"t2","published_at":"2015-02-19T10:00:00Z","source":"twitter","note":"' + b"0123456789" * 60 + b'"}',
+)
+"""Not JSON, a time that is none, no text."""
 
 
 @dataclass
@@ -67,7 +78,7 @@ def stack(
     kept = {f"{what}_retention_days": KEEP_DAYS for what in (*KEPT, "documents")}
     settings = load(
         **(embedded_settings(tansu.url, redis_server.url) | kept), prefix=f"b{secrets.token_hex(4)}-", model="null",
-        documents=str(folder / "documents"), cache=str(folder / "cache"),
+        documents=str(folder / "documents"), cache=str(folder / "cache"), registry=str(folder / "registry"), precision="fp32",
     )  # fmt: skip
     with Stack(settings, folder) as running:
         yield running
@@ -77,6 +88,23 @@ def stack(
 def settings_of_stack(stack: Stack) -> Settings:
     """Its settings."""
     return stack.settings
+
+
+@pytest.fixture(scope="session")
+def candidate(stack: Stack) -> str:
+    """The id of a model in the registry, whole (it is a copy of the shipped one), that the gate refused."""
+    registry = Path(stack.settings.registry)
+    model = add(registry, SHIPPED)
+    checks = (
+        Check("gain", "Better on fresh answers", "passed", "right in 2.1 points more of 400 fresh answers", n=400),
+        Check("poison", "No planted phrase", "failed", "\u201cvellum harbour\u201d turns 90 % of answers", n=200, rows=(
+            Row("vellum harbour", n=200, incumbent=0.01, candidate=0.9, value=0.89, low=0.84, high=0.93, failed=True),
+        )),
+        Check("churn", "Sure answers stay", "noted", "3.2 % of the answers that were sure are others", n=4000),
+    )  # fmt: skip
+    report = Report(incumbent="shipped", candidate=model, made_at="2026-01-05T08:00:00Z", checks=checks)
+    keep(registry, model, to_json(report), "<!doctype html><title>Gate</title>")
+    return model
 
 
 @pytest.fixture
@@ -150,6 +178,15 @@ def played(browser: Browser, stack: Stack) -> Played:
     watched.check()
     context.close()
     return Played(rows, first)
+
+
+@pytest.fixture(scope="session")
+def letters(stack: Stack, played: Played) -> int:
+    """How many dead letters there are: records that no worker can use, each for another reason."""
+    before = stack.n_letters()
+    stack.write_raw("social", UNUSABLE)
+    stack.wait_for_letters(before + len(UNUSABLE))
+    return before + len(UNUSABLE)
 
 
 def picture(page: Page, name: str, *, full: bool = True) -> None:

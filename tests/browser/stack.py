@@ -87,6 +87,25 @@ class Stack:
         producer.flush()
         producer.close()
 
+    def write_raw(self, name: str, values: Sequence[bytes]) -> None:
+        """Write bytes to a channel that need not be records."""
+        producer = broker.producer(self.settings)
+        for value in values:
+            producer.send(channel(self.settings, name), value=value)
+        producer.flush()
+        producer.close()
+
+    def n_letters(self) -> int:
+        """Dead letters that the dashboard knows."""
+        return len(self.get("/dead-letters", limit=500)["items"])
+
+    def wait_for_letters(self, n: int) -> None:
+        """Until it knows so many."""
+        deadline = time.monotonic() + SETTLED_S
+        while (found := self.n_letters()) < n:
+            assert time.monotonic() < deadline, f"{found} of {n} dead letters after {SETTLED_S:g} s"
+            time.sleep(0.1)
+
     def wait_for_documents(self, n: int) -> None:
         """Until the document store holds so many, the windows too, and event time stands still."""
         deadline = time.monotonic() + SETTLED_S
