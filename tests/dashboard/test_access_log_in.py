@@ -316,12 +316,26 @@ def test_a_wiped_redis_logs_out_and_keys_are_there_again(served: Served, setting
     assert served.log_in(key).get(f"{API}/session").status_code == 200
 
 
+def test_nobody_takes_all_connections_of_the_stream(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streamwatch.dashboard.api.stream.MOST_OF_ONE", 2)
+    many, other = (served.client(key=served.key("viewer", name=name)) for name in ("many", "other"))
+    with many.stream("GET", f"{API}/stream") as first, many.stream("GET", f"{API}/stream") as second:
+        lines = [one.iter_lines() for one in (first, second)]
+        assert [next(one) for one in lines] == ["event: hello"] * 2
+        with many.stream("GET", f"{API}/stream") as refused:
+            assert refused.status_code == 429
+        with other.stream("GET", f"{API}/stream") as third:
+            assert third.status_code == 200
+
+
 def test_a_redis_that_is_away_lets_nobody_in_and_says_so(settings_open: Settings) -> None:
     away = {"redis": "redis://127.0.0.1:1/0", "prefix": f"{settings_open.prefix}r-"}
     with Served(settings_open.model_copy(update=away)) as one:
         client = one.client(Cookie=f"streamwatch-{one.port}=x")
         answer = client.get(f"{API}/session")
         assert answer.status_code == 503 and answer.json()["type"] == "no-store" and answer.headers["retry-after"]
+        page = client.get("/health", headers={"Accept": "text/html"})  # a person, who should not be shown JSON
+        assert page.status_code == 503 and page.headers["refresh"] and page.text.startswith("<!doctype html>")
         unready = one.client().get(f"{API}/readyz")
         assert unready.status_code == 503 and ":1" not in answer.text + unready.text, (
             "where servers are is nobody's business"

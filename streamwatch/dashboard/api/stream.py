@@ -6,6 +6,7 @@ long, or saw a stream that is gone, is told `reset` and reads everything anew.
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
@@ -13,6 +14,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Query
 from fastapi.responses import StreamingResponse
 
+from streamwatch.dashboard.access.identity import too_many
 from streamwatch.dashboard.access.person import Person
 from streamwatch.dashboard.access.required import needs
 from streamwatch.dashboard.desk import Desk
@@ -25,6 +27,9 @@ KINDS = ("alert", "decision", "label", "trend", "health")
 """What can be asked for; `hello` and `reset` always come."""
 MOST_CLIENTS = 2000
 """Of one process: each is a connection and a task, and waking them all for an event takes some ten milliseconds by then."""
+MOST_OF_ONE = 200
+"""Of one person who logs in, or one key: more pages than anybody opens, and nobody takes all connections. Not on loopback."""
+REST_S = 30.0
 READY_S = 5.0
 """How long a client waits for a stream that has just been begun."""
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
@@ -38,6 +43,7 @@ class _Live:
         self.hub = Hub(desk.redis, desk.settings.prefix, desk.channels.has_read)
         self.publisher = Publisher(desk.settings, desk.redis_sync, desk.channels)
         self.n_clients = 0
+        self.of_one: Counter[str] = Counter()
 
     @asynccontextmanager
     async def running(self, app: Any) -> AsyncIterator[None]:
@@ -53,14 +59,24 @@ class _Live:
                 await reading
             await asyncio.to_thread(self.publisher.stop)
 
-    async def frames(self, client: Client) -> AsyncIterator[bytes]:
-        """A client's bytes, counted while they are read."""
+    async def frames(self, client: Client, name: str) -> AsyncIterator[bytes]:
+        """A client's bytes; it is counted, and so is whose it is, while they are read."""
         self.n_clients += 1
+        self.of_one[name] += 1
         try:
             async for chunk in client.frames():
                 yield chunk
         finally:
             self.n_clients -= 1
+            self.of_one[name] -= 1
+            self.of_one += Counter()  # forgets whoever has none left
+
+    def check_room(self, person: Person) -> None:
+        """Raises `Problem` (503, 429) where too many read already."""
+        if self.n_clients >= MOST_CLIENTS:
+            raise _later("too-many-readers", "Too many follow the events", f"{MOST_CLIENTS} read already")
+        if person.way != "loopback" and self.of_one[person.name] >= MOST_OF_ONE:
+            raise too_many(REST_S, f"{person.name} follows the events {MOST_OF_ONE} times already")
 
 
 def router(desk: Desk) -> APIRouter:
@@ -76,14 +92,13 @@ def router(desk: Desk) -> APIRouter:
     ) -> StreamingResponse:
         """Follow events. Each has an id; a heartbeat comes every 15 s, and after a quarter of an hour one comes again."""
         kinds = _kinds(events)
-        if live.n_clients >= MOST_CLIENTS:
-            raise _later("too-many-readers", "Too many follow the events", f"{MOST_CLIENTS} read already")
+        live.check_room(person)
         if not await live.hub.ready(READY_S):
             raise _later(
                 "no-stream", "No events yet", "the stream of events is not there yet: Redis or the broker is away"
             )
         client = Client(live.hub, kinds, last_event_id, lambda: {"watermark_ms": live.hub.watermark_ms})
-        return StreamingResponse(live.frames(client), headers=HEADERS, media_type="text/event-stream")
+        return StreamingResponse(live.frames(client, person.name), headers=HEADERS, media_type="text/event-stream")
 
     return routes
 
