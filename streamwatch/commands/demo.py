@@ -60,7 +60,7 @@ def demo(
         speed = SYNTHETIC_SPEED
     options = Options(channel=channel, channels=named, speed=speed)
     stop = stop_on_signals()
-    overrides = {"model": model} if model else {}
+    overrides: dict[str, Any] = {"model": model} if model else {}
     with Screen() as screen, ExitStack() as stack:
         if file is None:
             screen.stage(synthetic.NOTICE)

@@ -19,6 +19,7 @@ from streamwatch.demo.child import Child
 from streamwatch.demo.pages import MISSING, Pages, installed
 from streamwatch.demo.run import Player, embedded_deployment, started_worker
 from streamwatch.demo.screen import Screen
+from streamwatch.embedded.server import EmbeddedServer
 from streamwatch.errors import ConfigError
 from streamwatch.sources.columns import FIELDS, parse_columns
 from streamwatch.sources.files import channels_named_in, read_rows
@@ -88,7 +89,7 @@ def _refuse_taken(port: int) -> None:
 @contextmanager
 def _everything(
     screen: Screen, documents: Path | None, port: int, overrides: dict[str, Any]
-) -> Iterator[tuple[Settings, list[Child], Pages]]:
+) -> Iterator[tuple[Settings, list[Child | EmbeddedServer], Pages]]:
     """All of it, stopped again at the end."""
     from streamwatch.documents.sqlite.writing import remove_store
 
@@ -96,11 +97,12 @@ def _everything(
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="streamwatch-up-")))
         kept = (documents or folder / "documents").absolute()
         remove_store(kept)  # its offsets are of a broker that is gone
-        settings = stack.enter_context(embedded_deployment(screen, documents=str(kept), **overrides))
+        servers: list[EmbeddedServer] = []
+        settings = stack.enter_context(embedded_deployment(screen, servers, documents=str(kept), **overrides))
         worker = stack.enter_context(started_worker(settings, folder, screen))
         screen.stage("starting the indexer and the dashboard")
         pages = stack.enter_context(Pages(settings, folder, port))
-        yield settings, [worker], pages
+        yield settings, [*servers, worker], pages
 
 
 def _say(settings: Settings, url: str, screen: Screen, as_json: bool) -> None:
@@ -112,8 +114,10 @@ def _say(settings: Settings, url: str, screen: Screen, as_json: bool) -> None:
     screen.stage(f"the dashboard is at {url} until Ctrl-C")
 
 
-def _wait(children: list[Child], pages: Pages, player: Player, screen: Screen, stop: threading.Event) -> None:
-    """Until Ctrl-C. Raises what ended the replay, and `FatalError` when a child has ended."""
+def _wait(
+    children: list[Child | EmbeddedServer], pages: Pages, player: Player, screen: Screen, stop: threading.Event
+) -> None:
+    """Until Ctrl-C. Raises what ended the replay, and `FatalError` or `EmbeddedError` when a child has ended."""
     said = False
     while not stop.wait(LOOK_S):
         for child in children:

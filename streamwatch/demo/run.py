@@ -15,6 +15,7 @@ from streamwatch.demo.figures import Figures, Meter
 from streamwatch.demo.screen import Screen
 from streamwatch.demo.worker import Worker
 from streamwatch.embedded import RedisServer, Tansu, embedded_settings
+from streamwatch.embedded.server import EmbeddedServer
 from streamwatch.errors import FatalError, StreamwatchError
 from streamwatch.records import Alert
 from streamwatch.sources.replay import Options, Totals, replay
@@ -41,12 +42,19 @@ class Outcome:
 
 
 @contextmanager
-def embedded_deployment(screen: Screen, **overrides: Any) -> Iterator[Settings]:
-    """Broker, Redis and channels on loopback; all are stopped at the end, however it comes."""
+def embedded_deployment(
+    screen: Screen, servers: list[EmbeddedServer] | None = None, **overrides: Any
+) -> Iterator[Settings]:
+    """Broker, Redis and channels on loopback; all are stopped at the end, however it comes.
+
+    `servers` is given both, for who looks whether they still run.
+    """
     with ExitStack() as stack:
         screen.stage("starting a broker and a Redis on loopback")
         broker = stack.enter_context(Tansu())
         redis = stack.enter_context(RedisServer())
+        if servers is not None:
+            servers += [broker, redis]
         kept = dict.fromkeys((f"{what}_retention_days" for what in KEPT), KEEP_DAYS)
         settings = load(**(embedded_settings(broker.url, redis.url) | kept | overrides))
         channels.create(settings)

@@ -115,6 +115,11 @@ class EmbeddedServer(ABC):
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder = None
 
+    def check(self) -> None:
+        """Raise `EmbeddedError` with its last words when it has ended by itself: what it held is lost."""
+        if self.process is not None and (code := self.process.poll()) is not None:
+            raise EmbeddedError(f"{self.name} ended with code {code}, and what it held is lost: {self._last_words()}")
+
     def __enter__(self) -> Self:
         return self.start()
 

@@ -208,6 +208,21 @@ def test_up_serves_documents_until_ctrl_c_and_leaves_nothing_behind(tmp_path: Pa
     assert not alive and not Path(where["documents"]).exists()
 
 
+def test_up_ends_with_a_line_when_its_redis_has_ended():
+    process = subprocess.Popen(
+        [sys.executable, "-m", "streamwatch", "up", "--port", "0", "--model", "null", "--json"],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    json.loads(process.stdout.readline())
+    children = psutil.Process(process.pid).children(recursive=True)
+    next(one for one in children if "redis-server" in one.cmdline()[0]).kill()
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 1 and "Redis ended with code -9" in said
+    _, alive = psutil.wait_procs(children, timeout=5)
+    assert not alive
+
+
 def test_up_starts_nothing_where_its_port_is_taken():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
