@@ -11,11 +11,12 @@ An answer that goes on (events) ends when whoever reads it is logged out or thei
 
 import json
 import logging
+from html import escape
 from typing import Any
 from urllib.parse import quote
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from streamwatch.dashboard.access.asked import ASKED, Asked
@@ -31,6 +32,8 @@ log = logging.getLogger(__name__)
 STILL_MS = 30_000
 """How long a stream of events may go on after a log-out: it is looked at when something is sent, and a heartbeat comes every
 15 s."""
+AGAIN_S = 5
+"""A page that a lost Redis keeps back asks again so often, as a part of a page does."""
 UNTOLD = frozenset({"POST /api/v1/rules/check", f"POST {REPORTS}"})
 """Requests that change nothing although they carry a body: each key that is typed may send one, and each page that a browser's
 extension tinkers with some dozens of reports."""
@@ -89,7 +92,16 @@ class Guard:
         if problem.status == 401 and asked.is_page:
             here = asked.path + (f"?{asked.query}" if asked.query else "")
             response = RedirectResponse(f"/login?next={quote(here, safe='')}", 303)
+        if problem.status == 503 and asked.is_page:
+            response = _asks_again(problem)
         await response(scope, receive, answer.send)
+
+
+def _asks_again(problem: Problem) -> Response:
+    """What a person sees while nobody can say who they are: the browser asks again by itself."""
+    told = f"<h1>{escape(problem.title)}</h1><p>It is tried again every {AGAIN_S} s.</p>"
+    again = {"Refresh": str(AGAIN_S), "Retry-After": str(AGAIN_S)}
+    return HTMLResponse(f"<!doctype html><title>streamwatch</title>{told}", 503, again)
 
 
 class _Over(Exception):
