@@ -185,11 +185,21 @@ def _shares(given: dict[str, Any]) -> bool:
 def _rule(given: dict[str, Any], default: Rule, false_alarms_per_week: float) -> Rule:
     told = {
         "false_alarms_per_week": false_alarms_per_week,
-        "max_series": default.max_series,
+        "max_series": _named_series(given["series"], default.max_series),
         "keep_firing_for_ms": default.keep_firing_for_ms,
         "max_firing_ms": default.max_firing_ms,
     }
     return Rule(**(told | _attributes(given)))
+
+
+def _named_series(patterns: tuple[str, ...], otherwise: int) -> int:
+    """How many series a rule can own: as many as it names, where it names each. A budget that is shared with series which
+    the rule will never have makes it blunt.
+
+    >>> _named_series(("ticker:JPM", "ticker:BAC"), 50), _named_series(("ticker:JPM", "topic:*"), 50)
+    (2, 50)
+    """
+    return min(otherwise, len(patterns)) if not any("*" in one for one in patterns) else otherwise
 
 
 def _attributes(given: dict[str, Any]) -> dict[str, Any]:

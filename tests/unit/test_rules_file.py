@@ -329,3 +329,14 @@ def test_a_rule_of_drift_alone_takes_nothing_of_the_budget() -> None:
     assert rules.false_alarms_per_week == 7 and rules.rules[1].false_alarms_per_week == 7
     assert rules.rule_for("topic:ipo", "drift").name == "moved"  # type: ignore[union-attr]
     assert rules.rule_for("topic:ipo", "negative_share").name == rules.rule_for("all", "drift").name == "rest"  # type: ignore[union-attr]
+
+
+def test_a_rule_of_names_alone_shares_its_budget_with_no_series_that_it_cannot_own():
+    rules = read_rules(
+        "rules:\n"
+        "  - {name: one, series: [ticker:BRWK]}\n"
+        "  - {name: two, series: [ticker:JPM, ticker:BAC], max_series: 7}\n"
+        "  - {name: rest, series: '*'}\n",
+        Settings.model_construct(max_series=50),
+    )
+    assert [rule.max_series for rule in rules.rules] == [1, 7, 50]

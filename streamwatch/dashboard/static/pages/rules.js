@@ -9,7 +9,6 @@ import { empty } from "/static/region.js";
 const NEW = `name: my-rule
 series: ["ticker:ACME"]          # patterns; * stands for any characters
 false_alarms_per_week: 0.5       # over all series of this rule together
-max_series: 1                    # so many share them: name no more than the rule has, or it turns blunt
 severity: auto
 `;
 
