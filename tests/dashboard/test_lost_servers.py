@@ -81,7 +81,14 @@ def test_a_redis_that_died_comes_back_empty_and_is_believed(
         asyncio.run(write_windows(settings, stream()))
         time.sleep(PARTITIONS_FOR_S)  # it may have looked for partitions when only some were begun
         whole = dashboard.get("/trends", series="all", to=NOW_MS, step="1h").json()
-        os.kill(redis.pid, signal.SIGKILL)
+        with dashboard.client.stream("GET", "/api/v1/stream") as events:
+            lines = events.iter_lines()
+            assert next(lines)
+            os.kill(redis.pid, signal.SIGKILL)
+            assert not [
+                line for line in lines if line.startswith("event: reset")
+            ]  # it ends: pages say that nothing is live
+        assert problem(dashboard, "/stream") == "no-stream"
         until(lambda: dashboard.get("/readyz").status_code == 503)
         assert problem(dashboard, "/series") == "no-store"
         redis._spawn()  # on the same port

@@ -93,7 +93,7 @@ def router(desk: Desk) -> APIRouter:
         """Follow events. Each has an id; a heartbeat comes every 15 s, and after a quarter of an hour one comes again."""
         kinds = _kinds(events)
         live.check_room(person)
-        if not await live.hub.ready(READY_S):
+        if live.hub.broken or not await live.hub.ready(READY_S):
             raise _later(
                 "no-stream", "No events yet", "the stream of events is not there yet: Redis or the broker is away"
             )

@@ -38,11 +38,11 @@ class Client:
         """The id of the newest event that was looked at, wanted or not."""
 
     async def frames(self) -> AsyncIterator[bytes]:
-        """Everything, until the client is to come again."""
+        """Everything, until the client is to come again. While Redis is away it is let go: it shows then that nothing is live."""
         async for chunk in self._begin():
             yield chunk
         until, beaten = time.monotonic() + LONGEST_S, time.monotonic()
-        while time.monotonic() < until and not self._hub.closing:
+        while time.monotonic() < until and not (self._hub.closing or self._hub.broken):
             async for chunk in self._news():
                 beaten = time.monotonic()
                 yield chunk

@@ -82,6 +82,7 @@ class Hub:
         self.next_number = 0
         self.closing = False
         self.watermark_ms: int | None = None
+        self._away = False
 
     # -- for clients
 
@@ -149,8 +150,12 @@ class Hub:
         while True:
             try:
                 await self._read()
+                self._away = False
             except (redis.exceptions.RedisError, OSError) as error:
-                log.warning("the event stream is not read: %s", error)
+                if not self._away:
+                    log.warning("the event stream is not read until Redis is back: %s", error)
+                self._away = True
+                self._tell()  # who waits looks whether it is broken by now
                 await asyncio.sleep(AGAIN_S)
 
     async def _read(self) -> None:

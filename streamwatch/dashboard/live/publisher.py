@@ -57,6 +57,7 @@ class Publisher:
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
         self._once = Once()
         self.publishing = False
+        self._said = ""
 
     def start(self) -> None:
         """Begin to ask for the lease."""
@@ -78,7 +79,9 @@ class Publisher:
                 else:
                     self._stopping.wait(STANDBY_S)
             except (RetryError, FatalError, KafkaError, OSError) as error:
-                log.warning("events are not published: %s", error)
+                if str(error) != self._said:  # once for an outage, and not once a second
+                    log.warning("events are not published: %s", error)
+                self._said = str(error)
                 self._stopping.wait(AGAIN_S)
             except Exception:  # the thread must not die: pages would be quiet for ever
                 log.exception("publishing events")
@@ -94,7 +97,7 @@ class Publisher:
         ) as reader:
             turn = _Turn(self._settings, self._redis, self._stream, reader, names)
             turn.begin()
-            self.publishing = True
+            self.publishing, self._said = True, ""
             renewed = looked = time.monotonic()
             while not self._stopping.is_set():
                 if time.monotonic() - renewed > RENEW_S:
