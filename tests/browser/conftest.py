@@ -8,6 +8,7 @@ import secrets
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from streamwatch.gating.report import Check, Report, Row, to_json
 from streamwatch.inference.opening import SHIPPED
 from streamwatch.models.gated import keep
 from streamwatch.models.registry import add
+from streamwatch.timeline import to_ms
 
 BROWSERS = ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
 PICTURES = Path(__file__).parents[2] / "runs" / "browser"
@@ -184,7 +186,7 @@ def played(browser: Browser, stack: Stack) -> Played:
 def letters(stack: Stack, played: Played) -> int:
     """How many dead letters there are: records that no worker can use, each for another reason."""
     before = stack.n_letters()
-    stack.write_raw("social", UNUSABLE)
+    stack.write_raw("social", UNUSABLE, max(to_ms(datetime.fromisoformat(row["published_at"])) for row in played.rows))
     stack.wait_for_letters(before + len(UNUSABLE))
     return before + len(UNUSABLE)
 

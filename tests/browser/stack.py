@@ -87,11 +87,11 @@ class Stack:
         producer.flush()
         producer.close()
 
-    def write_raw(self, name: str, values: Sequence[bytes]) -> None:
-        """Write bytes to a channel that need not be records."""
+    def write_raw(self, name: str, values: Sequence[bytes], at_ms: int) -> None:
+        """Write bytes to a channel that need not be records, at an event time: what cannot be read has no other."""
         producer = broker.producer(self.settings)
         for value in values:
-            producer.send(channel(self.settings, name), value=value)
+            producer.send(channel(self.settings, name), value=value, timestamp_ms=at_ms)
         producer.flush()
         producer.close()
 

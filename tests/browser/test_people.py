@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from playwright.sync_api import Locator, Page, expect
 from test_pages import settled
 
@@ -59,7 +60,11 @@ def answer(stack: Any, document: str) -> Answer:
 
 
 def test_a_rule_is_mended_tried_and_saved_and_the_second_to_save_is_told(
-    open_page: Callable[..., Page], stack: Any, played: Any
+    open_page: Callable[..., Page],
+    axe: Callable[..., list[str]],
+    keep_picture: Callable[..., None],
+    stack: Any,
+    played: Any,
 ):
     page, other = open_page("/rules"), open_page("/rules")
     write_rule(page, RULE.replace("series:", "seris:", 1))
@@ -82,6 +87,10 @@ def test_a_rule_is_mended_tried_and_saved_and_the_second_to_save_is_told(
     expect(other.locator(".failure")).to_contain_text("Mara Lind")
     expect(other.get_by_label(RULE_TEXT)).to_have_value(RULE)
 
+    assert axe(page) == axe(other) == []
+    keep_picture(page, "rule-made")
+    keep_picture(other, "rule-second")
+
     page.get_by_role("button", name="Remove airline-desk").click()
     page.get_by_role("dialog").get_by_role("button", name="Remove").click()
     expect(page.get_by_text("No rule was made here yet")).to_be_visible()
@@ -95,8 +104,13 @@ def write_rule(page: Page, text: str) -> None:
     page.get_by_label(RULE_TEXT).fill(text)
 
 
+@pytest.mark.slow
 def test_a_model_that_the_gate_refused_serves_by_force_alone_and_is_rolled_back(
-    open_page: Callable[..., Page], stack: Any, candidate: str
+    open_page: Callable[..., Page],
+    axe: Callable[..., list[str]],
+    keep_picture: Callable[..., None],
+    stack: Any,
+    candidate: str,
 ):
     page = open_page("/models")
     settled(page)
@@ -119,6 +133,8 @@ def test_a_model_that_the_gate_refused_serves_by_force_alone_and_is_rolled_back(
     expect(page.get_by_role("row").filter(has_text="shipped").first).to_contain_text("serves")
     page.get_by_text("History, 2").click()
     expect(page.locator(".model-history")).to_contain_text("past the gate: checked by hand")
+    assert axe(page) == []
+    keep_picture(page, "models-history")
     assert [one["by"] for one in stack.get("/models")["history"]] == ["Mara Lind"] * 2
 
 

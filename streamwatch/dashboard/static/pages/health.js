@@ -64,12 +64,10 @@ function card(title, hint, ...content) {
 /** consumed = classified + duplicates + dead-lettered, as a sum that anybody can check. */
 function balance(found) {
   const whole = found.difference === 0;
-  const terms = BALANCE.map(([key, name], i) => [i === 1 ? sign("=") : i > 1 ? sign("+") : null, make("div", { class: "term" }, make("dd", { text: count(found[key]) }), make("dt", { text: name }))]);
-  return card("Every document counted once", "", make("dl", { class: "balance" }, terms.flat()),
+  const terms = BALANCE.map(([key, name], i) => make("div", { class: "term", "data-sign": [null, "="][i] ?? (i > 1 ? "+" : null) }, make("dd", { text: count(found[key]) }), make("dt", { text: name })));
+  return card("Every document counted once", "", make("dl", { class: "balance" }, terms),
     make("p", { class: whole ? "soft" : "strong negative" }, badge(whole ? "good" : "critical", whole ? "balanced" : "does not balance"), whole ? "" : ` ${count(found.difference)} documents are not accounted for.`));
 }
-
-const sign = (text) => make("span", { class: "sign", "aria-hidden": "true", text });
 
 function fact(name, value, more = "", bad = false) {
   return make("div", {}, make("dt", { text: name, title: more || null }), make("dd", { class: bad ? "negative" : null, text: value }));

@@ -1,6 +1,6 @@
 /* Label: one document at a time, by keyboard alone. What the model says of it is not shown: people follow what they see. */
 import { make } from "/static/dom.js";
-import { percent, plural } from "/static/format.js";
+import { count, percent, plural } from "/static/format.js";
 import { Choice } from "/static/parts/choice.js";
 import { guideline } from "/static/parts/guideline.js";
 import { TopicChoice } from "/static/parts/topic-choice.js";
@@ -178,7 +178,7 @@ function said({ verdict, topic, sentiment }) {
 /** Progress, agreement, and how often the model was right. */
 function drawStanding(found) {
   const rows = Object.entries(found.labellers ?? {}).sort(([, a], [, b]) => b.n - a.n);
-  const facts = [["Answered", String(found.n_answered)], ["Waiting", String(found.n_waiting)], ["In conflict", String(found.n_conflicts)]];
+  const facts = [["Answered", count(found.n_answered)], ["Waiting", count(found.n_waiting)], ["In conflict", count(found.n_conflicts)]];
   for (const part of ["topic", "sentiment"]) {
     const { n_pairs: nPairs, agreed, kappa } = found.agreement?.[part] ?? {};
     if (nPairs) facts.push([`Agreement on ${part}`, `${percent(agreed)}`, !Number.isFinite(kappa) ? plural(nPairs, "pair") : `κ ${kappa.toFixed(2)}, ${plural(nPairs, "pair")}`]);
@@ -186,6 +186,6 @@ function drawStanding(found) {
   for (const [part, { share, error }] of Object.entries(found.accuracy ?? {})) facts.push([`Model right in ${part}`, percent(share), `± ${percent(error)} of the stream`]);
   return [
     make("dl", { class: "facts" }, facts.map(([name, value, more]) => make("div", {}, make("dt", { text: name }), make("dd", { text: value }), more ? make("dd", { class: "hint plain", text: more }) : null))),
-    rows.length ? make("ul", { class: "labellers" }, rows.map(([name, one]) => make("li", {}, make("span", { text: name }), make("span", { class: "num", text: plural(one.n, "answer") })))) : make("p", { class: "hint", text: "Nobody has answered yet." }),
+    rows.length ? make("ul", { class: "labellers" }, rows.map(([name, one]) => make("li", {}, make("span", { text: name }), make("span", { class: "num", text: plural(one.n, "answer") })))) : make("p", { class: "hint nobody", text: "Nobody has answered yet." }),
   ];
 }

@@ -22,7 +22,7 @@ export const page = {
       label: "The models", rows: 3,
       load: (signal) => load(context, signal),
       draw: (answer) => {
-        back.hidden = answer.missing || !context.can("admin");
+        back.hidden = !answer.history?.length || !context.can("admin");     // nothing was promoted: there is nothing to go back to
         return answer.missing ? noRegistry() : [table(answer.items, context, list), history(answer.history ?? [], context)];
       },
     });
@@ -61,7 +61,7 @@ function row(item, context, list) {
     make("td", {}, item.serving ? badge("good", "serves") : badge("plain", "candidate")),
     make("td", {}, item.problem ? [badge("critical", "damaged"), make("div", { class: "faint why", text: item.problem })] : gateSays(item)),
     make("td", {}, metrics(item.metrics)),
-    make("td", { class: "faint", text: Number.isFinite(made) ? `${time.at(made)} ${time.zone()}` : "unknown" }),
+    make("td", { class: "faint", text: Number.isFinite(made) ? `${time.at(made)} ${time.zone()}` : item.model === "shipped" ? "" : "unknown" }),
     make("td", {}, make("div", { class: "actions" }, buttons(item, context, list))));
 }
 
@@ -78,7 +78,7 @@ function buttons(item, context, list) {
 function gateSays({ gate, serving, model }) {
   if (serving || model === "shipped") return make("span", { class: "soft", text: serving ? "it is what others are measured against" : "comes with streamwatch" });
   if (!gate?.ran) return make("span", { class: "soft", text: gate?.why || "not run" });
-  return [badge(gate.passed ? "good" : "warning", gate.passed ? "passed" : "refused"), gate.why ? make("div", { class: "faint why", text: gate.why }) : null];
+  return [badge(gate.passed ? "good" : "warning", gate.passed ? "passed" : "refused"), gate.why ? make("div", { class: "faint why", text: gate.why.replace(/^the gate refuses it: /, "") }) : null];
 }
 
 /** How it came that this one serves: the newest first. */
@@ -94,7 +94,7 @@ const SHOWN = 3;
 function metrics(found) {
   const rows = Object.entries(found ?? {}).filter(([, one]) => Number.isFinite(one?.accuracy)).sort(([, a], [, b]) => (b.n ?? 0) - (a.n ?? 0)).slice(0, SHOWN);
   if (!rows.length) return make("span", { class: "soft", text: "unknown" });
-  return make("ul", { class: "metrics" }, rows.map(([name, one]) => make("li", {}, make("span", { class: "soft", text: name }), make("span", { class: "num", text: percent(one.accuracy) }), make("span", { class: "faint num", text: one.n ? `n ${count(one.n)}` : "" }))));
+  return make("ul", { class: "metrics" }, rows.map(([name, one]) => make("li", {}, make("span", { class: "soft", text: name.replaceAll("_", " ").replace("/", ": ") }), make("span", { class: "num", text: percent(one.accuracy) }), make("span", { class: "faint num", text: one.n ? `n ${count(one.n)}` : "" }))));
 }
 
 async function report(item, context) {
@@ -112,10 +112,12 @@ async function promote(item, context, list) {
   if (!passed) fields.push({ name: "force", label: FORCE, type: "checkbox" });
   const answer = await context.ask({
     title: `Promote ${item.model}?`, fields, confirm: "Promote", danger: !passed,
-    text: passed ? "All workers that read this registry take it within seconds. Roll back brings the one before it back." : `The gate says: ${item.gate?.why || "not run"}. Without force nothing will be promoted.`,
+    text: passed ? "All workers that read this registry take it within seconds. Roll back brings the one before it back." : `${sentence(item.gate?.why || "the gate was not run")}. Nothing is promoted without the tick below.`,
   });
   if (answer) await change(context, list, `models/${encodeURIComponent(item.model)}/promote`, { reason: answer.reason, force: Boolean(answer.force) }, `${item.model} serves now.`);
 }
+
+const sentence = (text) => text[0].toUpperCase() + text.slice(1);
 
 async function rollBack(context, list) {
   const answer = await context.ask({

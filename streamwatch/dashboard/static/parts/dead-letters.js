@@ -10,8 +10,9 @@ export class DeadLetters {
     this.context = context;
     this.items = [];
     this.list = make("div");
-    this.more = make("button", { type: "button", class: "button small", hidden: true, on: { click: () => this.load(this.next) } }, "Older ones");
-    root.append(make("div", { class: "card-head" }, make("h2", { text: "Dead letters" }), make("span", { class: "hint", text: "The newest first" })), this.list, make("div", { class: "card-body" }, this.more));
+    this.more = make("button", { type: "button", class: "button small", on: { click: () => this.load(this.next) } }, "Older ones");
+    this.foot = make("div", { class: "card-body", hidden: true }, this.more);
+    root.append(make("div", { class: "card-head" }, make("h2", { text: "Dead letters" }), make("span", { class: "hint", text: "The newest first" })), this.list, this.foot);
     this.part = context.region(this.list, { label: "Dead letters", rows: 3, load: (signal) => this.ask(null, signal), draw: () => this.table() });
     context.time.onChange(() => this.part.reload(), context);
   }
@@ -20,7 +21,7 @@ export class DeadLetters {
     const answer = await this.context.api.get("dead-letters", { limit: PAGE, cursor }, { signal });
     this.items = cursor ? [...this.items, ...answer.items] : answer.items;
     this.next = answer.next;
-    this.more.hidden = !answer.next;
+    this.foot.hidden = !answer.next;
     return answer;
   }
 

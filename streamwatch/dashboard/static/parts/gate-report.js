@@ -2,13 +2,14 @@
 import { make } from "/static/dom.js";
 import { count } from "/static/format.js";
 import { badge } from "/static/parts/words.js";
+import { time } from "/static/time.js";
 
 const WORDS = { passed: ["good", "passed"], failed: ["critical", "failed"], short: ["warning", "too little data"], noted: ["plain", "noted"] };
 
 export function checks(report) {
   const evidence = Object.entries(report.evidence ?? {}).map(([name, n]) => `${count(n)} ${name.replaceAll("_", " ")}`).join(", ");
   return [
-    make("p", {}, badge(...(report.passed ? ["good", "passed"] : ["warning", "refused"])), ` ${report.candidate} against ${report.incumbent}, ${report.made_at}`),
+    make("p", {}, badge(...(report.passed ? ["good", "passed"] : ["warning", "refused"])), ` ${report.candidate} against ${report.incumbent}, ${time.at(time.parse(report.made_at))} ${time.zone()}`),
     evidence ? make("p", { class: "hint", text: `Judged by ${evidence}.` }) : null,
     make("ul", { class: "checks" }, (report.checks ?? []).map(one)),
   ].filter(Boolean);

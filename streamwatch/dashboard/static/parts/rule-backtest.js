@@ -82,10 +82,14 @@ export class Backtest {
       this.result.replaceChildren(make("p", { class: "negative", text: found.why || "The trial failed." }));
       return;
     }
+    if (!found.n_documents) {
+      this.result.replaceChildren(make("p", { text: "Nothing to try it on: no document of that span is kept here." }));
+      return;
+    }
     const reach = Number.isFinite(found.from_ms) ? `${time.at(found.from_ms)} to ${time.at(found.to_ms)} ${time.zone()}` : "";
     this.result.replaceChildren(
       make("p", { class: "trial-says" }, "Would have fired ", make("strong", { text: `${count(found.n_alerts)} ${found.n_alerts === 1 ? "time" : "times"}` }), "."),
-      make("p", { class: "hint", text: found.n_documents ? `On ${plural(found.n_documents, "document")}, ${reach}${found.whole ? "" : "; there are more, which are not read"}.` : "No document of that span is kept here." }),
+      make("p", { class: "hint", text: `On ${plural(found.n_documents, "document")}, ${reach}${found.whole ? "" : "; there are more, which are not read"}.` }),
       found.n_cold ? make("p", { class: "hint", text: `${count(found.n_cold)} of its ${plural(found.n_series, "series", "series")} had too little past for a test of their own.` }) : "",
       make("ul", { class: "trial-alerts" }, (found.alerts ?? []).slice(0, SHOWN).map((one) => make("li", {}, badge(one.severity),
         make("a", { href: trendLink(one.series, { from: one.onset_ms - PAD_MS, to: one.onset_ms + PAD_MS }) }, seriesName(one.series)),

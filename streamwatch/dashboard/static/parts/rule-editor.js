@@ -38,6 +38,7 @@ export class RuleEditor {
   }
 
   later() {
+    this.checking?.abort();          // an answer that is on its way is of the text before
     this.good = null;
     this.backtest.outdate();
     this.look();
