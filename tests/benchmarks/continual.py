@@ -300,7 +300,8 @@ def plot(results: Sequence[Result], path: Path) -> None:
                 ax.text(j, i, f"{100 * accuracy:.0f}", ha="center", va="center", color="white", fontsize=8)
         ax.set_title(method)
         ax.set_xticks(range(len(STEPS)), [name[:9] for name in STEPS], rotation=60, fontsize=7)
-        ax.set_yticks(range(len(mean)), [f"after {i + 1}" for i in range(len(mean))], fontsize=7)
+        rows = ["at once"] if method == "joint" else [f"after {i + 1}" for i in range(len(mean))]
+        ax.set_yticks(range(len(mean)), rows, fontsize=7)
     figure.suptitle("Accuracy (%) on each set after each step", fontsize=10)
     figure.savefig(path, dpi=120)
     pyplot.close(figure)
