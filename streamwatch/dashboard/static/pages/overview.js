@@ -146,6 +146,7 @@ function drawVoices(items, names) {
 function reading() {
   return make("details", { class: "card reading" }, make("summary", { text: "How to read this" }), make("div", { class: "card-body stack soft" },
     make("p", { text: "The grey band is where the negative share usually lies at these hours, the tick what is expected. A bar with a pointed end stands above it by two standard deviations or more." }),
+    make("p", { text: "The share counts every document, the band what alerts are tested on: a text once in 24 hours, however often it is copied or varied. Of a series that lives on copies, the share may lie above its band for ever." }),
     make("p", { text: "Surprise counts standard deviations above what is expected, with the swings that the series has anyway taken into account. It orders the table; it raises no alert. Alerts come from a sequential test with a bound on false alarms." }),
     make("p", { text: "Share of voice is the part of all documents about one of these. A document that names two counts for both." })));
 }
