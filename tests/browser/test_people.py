@@ -1,4 +1,4 @@
-"""What people do on Label, Rules, Models and Health, on the real stack, and what it leaves behind."""
+"""What people do on Label, Rules and Models, on the real stack, and what it leaves behind."""
 
 import re
 from collections.abc import Callable
@@ -146,17 +146,3 @@ def promote(page: Page, row: Locator, why: str, *, force: bool = False) -> None:
         page.get_by_role("checkbox").check()
     page.get_by_role("dialog").get_by_role("button", name="Promote").click()
     expect(page.get_by_role("dialog")).to_have_count(0)
-
-
-def test_a_dead_letter_is_sent_again_and_says_where_it_lies(open_page: Callable[..., Page], stack: Any, letters: int):
-    page = open_page("/health")
-    settled(page)
-    before = stack.n_letters()
-    rows = page.locator(".letters-table tbody tr")
-    expect(rows).to_have_count(before)
-    rows.first.get_by_role("button", name=re.compile("^Send social")).click()
-    page.get_by_role("dialog").get_by_role("button", name="Send again").click()
-    expect(page.locator(".toast")).to_contain_text(re.compile(r"It lies at social\[\d\]@\d+ now"))
-    stack.wait_for_letters(before + 1)  # nobody mended it, so that it came back
-    page.reload()
-    expect(rows).to_have_count(before + 1)

@@ -1,6 +1,7 @@
 """What changes while one looks is seen; when something is away the pages say so, and come back by themselves."""
 
 import json
+import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -51,3 +52,18 @@ def test_a_store_that_is_away_is_said_in_the_servers_words_and_asked_again(
     expect(page.locator(".series-table tbody tr").first).to_be_visible(timeout=15_000)
     settled(page)
     expect(page.locator(".failure")).to_have_count(0)
+
+
+# The last one: bytes without a time of their own come back at the time of day, and event time goes there.
+def test_a_dead_letter_is_sent_again_and_says_where_it_lies(open_page: Callable[..., Page], stack: Any, letters: int):
+    page = open_page("/health")
+    settled(page)
+    before = stack.n_letters()
+    rows = page.locator(".letters-table tbody tr")
+    expect(rows).to_have_count(before)
+    rows.first.get_by_role("button", name=re.compile("^Send social")).click()
+    page.get_by_role("dialog").get_by_role("button", name="Send again").click()
+    expect(page.locator(".toast")).to_contain_text(re.compile(r"It lies at social\[\d\]@\d+ now"))
+    stack.wait_for_letters(before + 1)  # nobody mended it, so that it came back
+    page.reload()
+    expect(rows).to_have_count(before + 1)
