@@ -7,6 +7,7 @@ should not (`pwned`), opens a dialog of the browser, or throws. Screenshots stay
 import secrets
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -59,21 +60,59 @@ class Watched:
 OpenPage = Callable[..., Page]
 
 
+class Chromium:
+    """Debian's Chromium, headless, started when it is asked for.
+
+    Playwright's loop runs in the thread of the tests as long as it is open, and `asyncio.run` of any other test would fail.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._open: ExitStack | None = None
+        self._browser: Browser | None = None
+
+    @property
+    def browser(self) -> Browser:
+        """The browser that runs."""
+        if self._browser is None:
+            self._open = ExitStack()
+            playwright = self._open.enter_context(sync_playwright())
+            self._browser = playwright.chromium.launch(executable_path=self._path, args=["--no-sandbox"])
+            self._open.callback(self._browser.close)
+        return self._browser
+
+    def close(self) -> None:
+        """End it, and Playwright's loop."""
+        if self._open is not None:
+            self._open.close()
+        self._open = self._browser = None
+
+
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """Debian's Chromium, headless."""
+def chromium() -> Chromium:
+    """Where there is one."""
     path = next((path for path in BROWSERS if Path(path).exists()), None) or shutil.which("chromium")
     if path is None:
         pytest.skip(f"no Chromium at {', '.join(BROWSERS)}")
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield running
-        running.close()
+    return Chromium(path)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _closed_with_the_file(chromium: Chromium) -> Iterator[None]:
+    """The tests of the next file may be others than ours."""
+    yield
+    chromium.close()
+
+
+@pytest.fixture
+def browser(chromium: Chromium) -> Browser:
+    """The browser."""
+    return chromium.browser
 
 
 @pytest.fixture(scope="session")
 def stack(
-    tansu: Tansu, redis_server: RedisServer, browser: Browser, tmp_path_factory: pytest.TempPathFactory
+    tansu: Tansu, redis_server: RedisServer, chromium: Chromium, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Stack]:
     """The running stack, empty."""
     folder = tmp_path_factory.mktemp("stack")
@@ -164,9 +203,9 @@ class Played:
 
 
 @pytest.fixture(scope="session")
-def played(browser: Browser, stack: Stack) -> Played:
+def played(chromium: Chromium, stack: Stack) -> Played:
     """The stream, played while somebody looks at the alerts."""
-    watched, context = watch(browser, stack, "light", 1280)
+    watched, context = watch(chromium.browser, stack, "light", 1280)
     watched.page.goto(stack.url)
     watched.page.get_by_text("No documents yet", exact=True).first.wait_for()
     watched.page.goto(f"{stack.url}/alerts?state=all")
