@@ -27,6 +27,9 @@ POLL_MS = 250
 GATHER_S = 0.2
 """Pause after a read that found less than it may take: each read ends in a commit to the disk, and nobody looks for a document
 within a blink of its arrival."""
+SHORTER_S = 5.0
+AGAIN_S = 0.2
+"""How long a log may seem to end before what was read of it, and how often it is asked meanwhile: a moment is usual."""
 CHECK_S = 2.0
 """How often ends, holes and lag are looked after."""
 RETENTION_S = 60.0
@@ -139,12 +142,26 @@ class Indexer:
     def _check_same(self, source: ClassifiedLog, partition: int, start: int) -> None:
         """Raise `RecreatedChannel` where the record before our position is not the one that was applied."""
         position, known_by = self._parts[partition].writer.position, self._parts[partition].store.last()
-        if position > self.progress.ends[partition]:
+        if self._stays_shorter(source, partition):
             raise self._recreated(partition, f"ends at {self.progress.ends[partition]}")
         if known_by and position > start:
             found = source.at(partition, position - 1)
             if found is not None and text_hash(found.decode(errors="replace")) != known_by:
                 raise self._recreated(partition, f"holds another record at {position - 1}")
+
+    def _stays_shorter(self, source: ClassifiedLog, partition: int) -> bool:
+        """Whether the log ends before our position, and goes on saying so.
+
+        A broker gives a batch to who waits for it a moment before it counts it into the end that it tells, and one that has
+        just come back may tell an old end.
+        """
+        deadline = monotonic() + SHORTER_S
+        while self._parts[partition].writer.position > self.progress.ends[partition]:
+            if monotonic() > deadline:
+                return True
+            self.stop.wait(AGAIN_S)
+            self.progress.ends = source.ends()
+        return False
 
     def _recreated(self, partition: int, what: str) -> RecreatedChannel:
         position = self._parts[partition].writer.position
@@ -192,7 +209,7 @@ class Indexer:
         self.progress.ends = source.ends()
         moved_back = False
         for partition, part in self._parts.items():
-            if part.writer.position > self.progress.ends[partition]:
+            if self._stays_shorter(source, partition):
                 raise self._recreated(partition, f"ends at {self.progress.ends[partition]}")
             if part.writer.holes and self._settle(runner, source, partition):
                 self._seek(source, partition)
