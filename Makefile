@@ -51,10 +51,11 @@ lint: $(STAMP)  ## style and types, about a minute
 	@$(BIN)/mypy agents
 
 # One thread of torch for each process: two processes with all cores each would only wait for each other.
-# A file's tests stay in one process, because what they share (an adapter trained in seconds, a broker) is made once there.
+# A file's tests stay in one process, because what they share (an adapter trained in seconds, a broker) is made once there. Files go
+# in their order: the long ones (browser, integration) come first, and the many short ones fill both processes at the end.
 test: lint  ## style, types and all tests with their doctests, about ten minutes on two cores
 	@echo "pytest, $(JOBS) processes (about ten minutes on two cores) ..."
-	@OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false $(BIN)/python -m pytest -n $(JOBS) --dist loadfile -q $(ARGS)
+	@OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -q $(ARGS)
 
 docs: $(STAMP)  ## write schemas/ and docs/settings.md anew from the code
 	@$(BIN)/streamwatch schemas

@@ -1,6 +1,7 @@
 """The loss against teachers: the cross-entropy of their softened probabilities (Hinton et al., arXiv 1503.02531).
 
 Examples:
+    >>> import torch
     >>> teacher = torch.tensor([[0.5, 0.5], [0.0, 0.0]])  # nobody speaks of the second text
     >>> [round(x, 3) for x in teacher_loss(torch.zeros(2, 2), teacher, temperature=1.0).tolist()]
     [0.693, 0.0]
