@@ -3,6 +3,7 @@
 import atexit
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any, Self
@@ -48,9 +49,19 @@ class ApacheKafka:
 
     def start(self) -> Self:
         """Start the cluster and wait until it answers."""
-        self.cluster = json.loads(self._run("start", "--nodes", str(self._nodes)))
+        self.cluster = json.loads(self._started())
         atexit.register(self.stop)
         return self
+
+    def _started(self) -> str:
+        """What the script says. The cluster's id is drawn at random, and one that begins with a dash passes for an option."""
+        try:
+            return self._run("start", "--nodes", str(self._nodes))
+        except RuntimeError as error:
+            if "expected one argument" not in str(error):
+                raise
+            shutil.rmtree(self._folder, ignore_errors=True)
+            return self._run("start", "--nodes", str(self._nodes))
 
     def stop(self) -> None:
         """Stop every node."""

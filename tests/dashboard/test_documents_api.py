@@ -77,7 +77,8 @@ def test_an_alert_is_found_by_what_it_is(dashboard: Dashboard) -> None:
         {"to": FROM_MS},
         {"rule": "others"},
     ):
-        assert dashboard.get("/alerts", **other).json()["items"] == []
+        found = [one["alert"]["id"] for one in dashboard.get("/alerts", **other).json()["items"]]
+        assert "a1b2c3d4e5f6" not in found  # other tests may have written alerts of their own
 
 
 def test_an_alert_in_full_has_its_timeline_and_leads_to_its_documents(dashboard: Dashboard) -> None:
