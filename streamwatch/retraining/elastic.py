@@ -73,7 +73,7 @@ class Springs:
         >>> springs = Springs(network, {"heads.mood.linear.bias": torch.tensor([0.0, 4.0])}, strength=1.0)
         >>> with torch.no_grad():
         ...     _ = network.heads["mood"].linear.bias.add_(1.0)
-        >>> float(springs.penalty().detach())  # ½ · (0 · 1² + 4 · 1²)
+        >>> round(float(springs.penalty().detach()), 3)  # ½ · (0 · 1² + 4 · 1²)
         2.0
     """
 
