@@ -29,6 +29,7 @@ from streamwatch.drift.sums import Sums
 from streamwatch.errors import RejectError, StaleState
 from streamwatch.records import Alert, DriftSample
 from streamwatch.redis_errors import answering
+from streamwatch.redis_lease import TAKE
 from streamwatch.trends.entry import Entry
 from streamwatch.trends.keys import Keys
 from streamwatch.trends.store import MAX_ARGUMENTS
@@ -56,7 +57,7 @@ class AlertStore:
         self._head = f"{self._base}head"
         self._partitions = [Keys(prefix, p) for p in range(n_partitions)]
         self._commit = redis.register_script(files("streamwatch.alerting").joinpath("commit.lua").read_text())
-        self._renew = redis.register_script(_RENEW)
+        self._renew = redis.register_script(TAKE)
         self._forget_in = redis.register_script(_FORGET)
         self.epoch = ""
 
@@ -331,13 +332,6 @@ def _readable(raws: Iterable[bytes]) -> tuple[list[tuple[bytes, DriftSample]], l
             others.append(raw)
     return readable, others
 
-
-_RENEW = """
-local held = redis.call('GET', KEYS[1])
-if held and held ~= ARGV[1] then return 0 end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-return 1
-"""
 
 _FORGET = """
 if (redis.call('HGET', KEYS[1], 'epoch') or '') ~= ARGV[1] then return 0 end

@@ -9,6 +9,7 @@ from typing import Any
 from redis import Redis
 
 from streamwatch.redis_errors import answering
+from streamwatch.redis_lease import GIVE_BACK, TAKE
 from streamwatch.timeline import MINUTE_MS
 
 LEASE_MS = 10 * MINUTE_MS
@@ -28,8 +29,8 @@ class Leases:
     def __init__(self, redis: Redis, prefix: str) -> None:
         self._redis: Any = redis
         self._base = f"{prefix}sw:{{labels}}:lease:"
-        self._take = redis.register_script(_TAKE)
-        self._give_back = redis.register_script(_GIVE_BACK)
+        self._take = redis.register_script(TAKE)
+        self._give_back = redis.register_script(GIVE_BACK)
 
     def take(self, document_id: str, labeller: str) -> bool:
         """Whether `labeller` has the document now: it was free, or theirs, and is theirs for ten minutes from now."""
@@ -49,16 +50,3 @@ class Leases:
         with answering():
             held = self._redis.mget([self._base + one for one in ids])
         return {one: raw.decode() for one, raw in zip(ids, held, strict=True) if raw is not None}
-
-
-_TAKE = """
-local held = redis.call('GET', KEYS[1])
-if held and held ~= ARGV[1] then return 0 end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-return 1
-"""
-
-_GIVE_BACK = """
-if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
-return 0
-"""

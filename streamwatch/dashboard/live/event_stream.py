@@ -19,6 +19,7 @@ from redis import Redis
 from streamwatch.dashboard.live.frames import EventId, of_redis
 from streamwatch.errors import StaleState
 from streamwatch.redis_errors import answering
+from streamwatch.redis_lease import GIVE_BACK, TAKE
 
 Positions = dict[str, int]
 """By `channel/partition`, the next offset to tell of."""
@@ -63,10 +64,10 @@ class EventStream:
         self._redis: Any = redis
         self._keys = StreamKeys(prefix)
         self._most = most
-        self._renew = redis.register_script(_RENEW)
+        self._renew = redis.register_script(TAKE)
         self._begin = redis.register_script(_BEGIN)
         self._add = redis.register_script(_ADD)
-        self._give_up = redis.register_script(_GIVE_UP)
+        self._give_up = redis.register_script(GIVE_BACK)
 
     def lease(self, token: str, ttl_ms: int) -> bool:
         """Whether `token` may publish for the next `ttl_ms`."""
@@ -131,18 +132,6 @@ def parse_entries(epoch: str, raws: Sequence[tuple[bytes, dict[bytes, bytes]]]) 
 def _packed(positions: Positions) -> str:
     return msgspec.json.encode(positions).decode()
 
-
-_RENEW = """
-local held = redis.call('GET', KEYS[1])
-if held and held ~= ARGV[1] then return 0 end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-return 1
-"""
-
-_GIVE_UP = """
-if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
-return 0
-"""
 
 _BEGIN = """
 local held = redis.call('HGET', KEYS[1], 'epoch')
