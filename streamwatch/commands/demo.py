@@ -1,13 +1,11 @@
 """`streamwatch demo`: everything on this machine, with a stream that it plays itself."""
 
-import signal
 import sys
 import threading
 from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import FrameType
 from typing import Any
 
 import click
@@ -15,6 +13,7 @@ from click.core import ParameterSource
 
 from streamwatch.channels import SOURCES
 from streamwatch.commands.replay import Speed
+from streamwatch.commands.stopping import stop_on_signals
 from streamwatch.config import Settings
 from streamwatch.demo.pages import MISSING, Pages, installed
 from streamwatch.demo.report import report, write
@@ -101,19 +100,6 @@ def _look(pages: Pages, worker: Worker, screen: Screen, stop: threading.Event) -
 
 def _is_default(option: str) -> bool:
     return click.get_current_context().get_parameter_source(option) is ParameterSource.DEFAULT
-
-
-def stop_on_signals() -> threading.Event:
-    """An event that Ctrl-C and SIGTERM set; a second Ctrl-C interrupts whatever is under way."""
-    stop = threading.Event()
-
-    def ask(number: int, frame: FrameType | None) -> None:
-        stop.set()
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    signal.signal(signal.SIGINT, ask)
-    signal.signal(signal.SIGTERM, ask)
-    return stop
 
 
 def _finish(outcome: Outcome, screen: Screen, report_path: str | None, model: str) -> None:

@@ -1,10 +1,7 @@
 """`streamwatch index`: keep the documents behind the numbers."""
 
 import logging
-import signal
-import threading
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import click
@@ -12,6 +9,7 @@ import msgspec
 from rich.console import Console
 
 from streamwatch.commands.bars import Bars
+from streamwatch.commands.stopping import stop_on_signals
 from streamwatch.config import load
 from streamwatch.documents.folder import documents_folder
 from streamwatch.documents.indexer import Indexer, Progress
@@ -50,7 +48,7 @@ def index(once: bool, anew: bool, folder: Path | None, as_json: bool) -> None:
     if anew:
         remove_store(where)
     writer = SqliteWriter(where, settings)
-    stop = _stop_on_signals()
+    stop = stop_on_signals()
     try:
         with Bars(Console(stderr=True), QUIET_S) as bars:
             indexer = Indexer(settings, writer, _watch(bars), stop)
@@ -78,16 +76,3 @@ def _say(writer: Any, progress: Progress, folder: Path, as_json: bool) -> None:
         click.echo(msgspec.json.encode(figures | {"folder": str(folder)}).decode())
     else:
         click.echo(", ".join(f"{name} {n:,}" for name, n in figures.items()))
-
-
-def _stop_on_signals() -> threading.Event:
-    """An event that Ctrl-C and SIGTERM set; what is being written is finished first."""
-    stop = threading.Event()
-
-    def ask(number: int, frame: FrameType | None) -> None:
-        stop.set()
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    signal.signal(signal.SIGINT, ask)
-    signal.signal(signal.SIGTERM, ask)
-    return stop

@@ -12,8 +12,8 @@ import click
 import msgspec
 
 from streamwatch.channels import SOURCES
-from streamwatch.commands.demo import stop_on_signals
 from streamwatch.commands.replay import Speed
+from streamwatch.commands.stopping import stop_on_signals
 from streamwatch.config import Settings
 from streamwatch.demo.child import Child
 from streamwatch.demo.pages import MISSING, Pages, installed
