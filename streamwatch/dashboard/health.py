@@ -114,8 +114,7 @@ class Health(msgspec.Struct, frozen=True):
 class _Store(msgspec.Struct, frozen=True):
     """What Redis says."""
 
-    states: list[tuple[PartitionState, dict[str, int]]] = []
-    numbers: list[int] = []
+    states: dict[int, tuple[PartitionState, dict[str, int]]] = {}
     missed: int = 0
     watermark_ms: int | None = None
     redis: RedisHealth = RedisHealth(False)
@@ -123,13 +122,13 @@ class _Store(msgspec.Struct, frozen=True):
     @property
     def totals(self) -> Counter[str]:
         total: Counter[str] = Counter()
-        for _, some in self.states:
+        for _, some in self.states.values():
             total.update(some)
         return total
 
     def fences(self) -> Iterator[tuple[str, int, int]]:
         """Source channel, partition, last source offset that was applied."""
-        for number, (state, _) in zip(self.numbers, self.states, strict=True):
+        for number, (state, _) in self.states.items():
             for channel, source in state.sources.items():
                 yield channel, number, source.fence
 
@@ -173,7 +172,6 @@ class Examining:
     def _store(self) -> _Store:
         redis: Any = self._desk.redis_sync
         try:
-            partitions = self._reader.partitions()
             states = self._reader.states()
             with answering():
                 info = redis.info()
@@ -181,8 +179,7 @@ class Examining:
             watermark_ms = self._desk.windows.watermark_ms()
         except StreamwatchError as error:
             return _Store(redis=RedisHealth(False, str(error)))
-        numbers = [int(keys.base.rpartition("{p")[2].rstrip("}:")) for keys in partitions]
-        return _Store(states[: len(numbers)], numbers[: len(states)], missed, watermark_ms, _redis_health(info))
+        return _Store(states, missed, watermark_ms, _redis_health(info))
 
     def _indexer(self, ends: Ends) -> IndexerHealth:
         try:
@@ -227,7 +224,7 @@ def _balance(store: _Store, totals: Counter[str]) -> Balance:
 def _lags(store: _Store, ends: Ends) -> Iterator[Lag]:
     """Of the sources up to the fence, of `classified` up to what is applied."""
     fences = {(channel, p): fence + 1 for channel, p, fence in store.fences()}
-    applied = {("classified", p): state.applied for p, (state, _) in zip(store.numbers, store.states, strict=True)}
+    applied = {("classified", p): state.applied for p, (state, _) in store.states.items()}
     for (channel, p), end in ends.ends.items():
         at = (fences | applied).get((channel, p), 0)
         yield Lag(channel, p, max(end, at), at, max(end - at, 0))  # the end was asked a little before
@@ -236,7 +233,7 @@ def _lags(store: _Store, ends: Ends) -> Iterator[Lag]:
 def _holes(store: _Store, ends: Ends) -> int:
     """Source partitions that stand still behind a hole: all of `classified` was applied, more of it than the fence says."""
     n = 0
-    for number, (state, totals) in zip(store.numbers, store.states, strict=True):
+    for number, (state, totals) in store.states.items():
         end = ends.ends.get(("classified", number))
         records = sum(totals.get(name, 0) for name in (*BALANCED, "marker"))
         passed = sum(source.fence + 1 for source in state.sources.values()) - totals.get("lost", 0)

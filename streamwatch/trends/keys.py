@@ -26,6 +26,7 @@ class Keys:
     """The keys of one partition."""
 
     def __init__(self, prefix: str, partition: int) -> None:
+        self.partition = partition
         self.base = f"{prefix}sw:{{p{partition}}}:"
         self.state = f"{self.base}state"
         self.open = f"{self.base}open"

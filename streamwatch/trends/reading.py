@@ -73,18 +73,23 @@ class TrendReader:
         """The partitions that have a state."""
         return [Keys(self._prefix, p) for p in partitions_there(self._redis, self._prefix)]
 
-    def states(self) -> list[tuple[PartitionState, dict[str, int]]]:
-        """State and running totals of each partition."""
+    def states(self) -> dict[int, tuple[PartitionState, dict[str, int]]]:
+        """By number of the partition, its state and running totals."""
+        partitions = self.partitions()
         pipe = self._redis.pipeline(transaction=False)
-        for keys in self.partitions():
+        for keys in partitions:
             pipe.hgetall(keys.state)
         with answering():
-            return [(parse_state(fields), parse_totals(fields)) for fields in pipe.execute()]
+            found = pipe.execute()
+        return {
+            keys.partition: (parse_state(fields), parse_totals(fields))
+            for keys, fields in zip(partitions, found, strict=True)
+        }
 
     def totals(self) -> Counter[str]:
         """The running totals over all partitions: classified, duplicate, dead_lettered, counted, redelivered, late…"""
         total: Counter[str] = Counter()
-        for _, totals in self.states():
+        for _, totals in self.states().values():
             total.update(totals)
         return total
 
