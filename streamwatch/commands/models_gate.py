@@ -9,7 +9,6 @@ import click
 from rich.console import Console
 
 from streamwatch.commands.bars import Bars
-from streamwatch.commands.promotion_log import write_shift
 from streamwatch.commands.registry_options import (
     AS_JSON,
     REGISTRY,
@@ -21,6 +20,7 @@ from streamwatch.commands.registry_options import (
 )
 from streamwatch.config import Settings
 from streamwatch.errors import ConfigError, ModelError
+from streamwatch.gating.shift_file import write_shift
 from streamwatch.models import registry as room
 from streamwatch.models.gated import GATES, PAGE_FILE, keep
 from streamwatch.models.manifest import MANIFEST_FILE, read_manifest

@@ -6,11 +6,8 @@ import msgspec
 
 from streamwatch.commands.decision_log import publish, read_decisions, user
 from streamwatch.config import Settings
-from streamwatch.gating.shift_file import SHIFT_FILE, read_shift, write_shift
 from streamwatch.records import Promotion
 from streamwatch.timeline import from_ms
-
-__all__ = ["SHIFT_FILE", "read_shift", "tell", "write_shift"]
 
 
 def tell(settings: Settings, told: Promotion) -> bool:

@@ -10,8 +10,8 @@ import pytest
 from streamwatch import broker, channels
 from streamwatch.codec import encode
 from streamwatch.commands.decision_log import read_decisions
-from streamwatch.commands.promotion_log import read_shift
 from streamwatch.config import Settings
+from streamwatch.gating.shift_file import read_shift
 from streamwatch.labelling.answers import key_of
 from streamwatch.labelling.examples import answer
 from streamwatch.models.gated import GATES, verdict

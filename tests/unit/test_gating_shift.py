@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from streamwatch.codec import decode, encode
-from streamwatch.commands.promotion_log import SHIFT_FILE, read_shift, write_shift
 from streamwatch.decisions.keyed import key_of
 from streamwatch.decisions.promotion import introduce, promotion, unmeasured
 from streamwatch.decisions.view import Decisions
@@ -14,6 +13,7 @@ from streamwatch.detection.shift import UNMEASURED, UNMEASURED_SD
 from streamwatch.detection.versions import Versions, code_of
 from streamwatch.errors import ConfigError
 from streamwatch.gating.shift import LEAST_OF_SERIES, measure
+from streamwatch.gating.shift_file import SHIFT_FILE, read_shift, write_shift
 from streamwatch.records import AnyDecision
 
 N = 2000

@@ -56,7 +56,6 @@ class Publisher:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
         self._once = Once()
-        self.publishing = False
         self._said = ""
 
     def start(self) -> None:
@@ -86,8 +85,6 @@ class Publisher:
             except Exception:  # the thread must not die: pages would be quiet for ever
                 log.exception("publishing events")
                 self._stopping.wait(AGAIN_S)
-            finally:
-                self.publishing = False
 
     def _publish(self) -> None:
         """Publish until the lease is lost or the process ends."""
@@ -97,7 +94,7 @@ class Publisher:
         ) as reader:
             turn = _Turn(self._settings, self._redis, self._stream, reader, names)
             turn.begin()
-            self.publishing, self._said = True, ""
+            self._said = ""
             renewed = looked = time.monotonic()
             while not self._stopping.is_set():
                 if time.monotonic() - renewed > RENEW_S:

@@ -11,7 +11,7 @@ Examples:
     >>> first_place(61_500) == 61 << SECOND_BITS
     True
     >>> place = place_at(first_place(61_500), 2, "negative", news=True)
-    >>> second_of(place), number_of(place), CODES[place & CODE_MASK]
+    >>> place >> SECOND_BITS, number_of(place), CODES[place & CODE_MASK]
     (61, 2, ('negative', True))
     >>> places_between(20_000, 20_000 * DAY_MS + 1_500, None) == (1 << SECOND_BITS, LAST_PLACE)
     True
@@ -74,11 +74,6 @@ def place_at(first: int, number: int, sentiment: str, *, news: bool) -> int:
 def number_of(place: int) -> int:
     """The how-manieth of its second a document was to arrive, from 0."""
     return (place & ((1 << SECOND_BITS) - 1)) >> CODE_BITS
-
-
-def second_of(place: int) -> int:
-    """The second of the day of a place."""
-    return place >> SECOND_BITS
 
 
 def places_between(day: int, from_ms: int | None, to_ms: int | None) -> tuple[int, int]:
