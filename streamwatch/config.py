@@ -197,6 +197,11 @@ def load(**overrides: Any) -> Settings:
         raise ConfigError("; ".join(_line(fault) for fault in error.errors())) from error
 
 
+def environment(settings: Settings) -> dict[str, str]:
+    """The environment that gives a child these settings."""
+    return {f"STREAMWATCH_{name.upper()}": str(value) for name, value in settings.model_dump().items()}
+
+
 def without_password(url: str) -> str:
     """A URL that may be shown.
 

@@ -20,9 +20,9 @@ from streamwatch.bench.cores import Cores, pin, pinned_apart
 from streamwatch.bench.cpu import cpu_seconds
 from streamwatch.bench.documents import different, documents
 from streamwatch.bench.records import records_of
-from streamwatch.config import Settings, load
+from streamwatch.config import Settings, environment, load
 from streamwatch.demo.figures import Meter
-from streamwatch.demo.worker import Worker, environment
+from streamwatch.demo.worker import Worker
 from streamwatch.embedded import RedisServer, Tansu, embedded_settings, launch
 from streamwatch.errors import FatalError
 from streamwatch.inference import classify, open_engine

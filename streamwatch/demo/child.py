@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from streamwatch.config import Settings
+from streamwatch.config import Settings, environment
 from streamwatch.embedded import launch
 from streamwatch.errors import FatalError
 
@@ -66,8 +66,3 @@ class Child:
         lines = [line for line in self.log.read_text(errors="replace").splitlines() if line.strip()]
         ours = [line.removeprefix("streamwatch: ") for line in lines if line.startswith("streamwatch: ")]
         return (ours or lines or ["it said nothing"])[-1]
-
-
-def environment(settings: Settings) -> dict[str, str]:
-    """The environment that gives a child these settings."""
-    return {f"STREAMWATCH_{name.upper()}": str(value) for name, value in settings.model_dump().items()}

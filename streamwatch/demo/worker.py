@@ -3,9 +3,7 @@
 from pathlib import Path
 
 from streamwatch.config import Settings
-from streamwatch.demo.child import Child, environment
-
-__all__ = ["Worker", "environment"]
+from streamwatch.demo.child import Child
 
 
 class Worker(Child):

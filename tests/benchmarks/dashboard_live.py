@@ -34,9 +34,9 @@ import psutil
 from streamwatch import broker, channels
 from streamwatch.channels import channel
 from streamwatch.codec import encode
-from streamwatch.config import Settings, load
+from streamwatch.config import Settings, environment, load
 from streamwatch.decisions.keyed import key_of
-from streamwatch.demo.worker import Worker, environment
+from streamwatch.demo.worker import Worker
 from streamwatch.embedded import RedisServer, Tansu, embedded_settings
 from streamwatch.records import Document, Verdict
 from streamwatch.testing.event_reader import EventReader

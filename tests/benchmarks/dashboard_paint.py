@@ -28,19 +28,18 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from dashboard_filled import Filled
-from dashboard_queries import COMMAND, TO_MS, learn, percentile, say, wait_ready
+from dashboard_queries import COMMAND, TO_MS, filled, percentile, say, wait_ready
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from streamwatch import broker, channels
+from streamwatch import broker
 from streamwatch.channels import channel
 from streamwatch.codec import encode
-from streamwatch.config import load
-from streamwatch.demo.worker import environment
+from streamwatch.config import environment, load
 from streamwatch.embedded import RedisServer, Tansu, embedded_settings
 from streamwatch.records import Document
 from streamwatch.timeline import DAY_MS, from_ms
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[1] / "browser"))
 from stack import Stack
 
@@ -70,14 +69,7 @@ def chromium() -> Iterator[Browser]:
 def paint(arguments: argparse.Namespace) -> dict[str, Any]:
     names = [f"ticker:S{i:03d}" for i in range(arguments.series)]
     with Tansu() as server, RedisServer() as redis:
-        settings = load(
-            minute_retention_days=arguments.days, hour_retention_days=arguments.days, max_series=len(names),
-            classified_retention_days=arguments.days, **embedded_settings(server.url, redis.url),
-        )  # fmt: skip
-        channels.create(settings)
-        say(f"filling Redis: {arguments.days} days of {len(names)} series")
-        Filled(redis.url, settings.prefix, names, arguments.days, TO_MS).fill(lambda done, of: None)
-        learn(settings, names)
+        settings = filled(names, arguments.days, server.url, redis.url)
         process = subprocess.Popen(
             [*COMMAND, "dashboard", "--port", "0", "--json"], stdout=subprocess.PIPE, text=True,
             env=os.environ | environment(settings) | {"STREAMWATCH_DOCUMENTS": "/nonexistent"},

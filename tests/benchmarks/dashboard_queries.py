@@ -37,8 +37,7 @@ from redis.asyncio import Redis
 from streamwatch import channels
 from streamwatch.alerting.evaluator import Evaluator
 from streamwatch.alerting.store import AlertStore
-from streamwatch.config import Settings, load
-from streamwatch.demo.worker import environment
+from streamwatch.config import Settings, environment, load
 from streamwatch.embedded import RedisServer, Tansu, embedded_settings
 from streamwatch.records import Classified, Given
 from streamwatch.timeline import DAY_MS, HOUR_MS, MINUTE_MS
@@ -190,19 +189,25 @@ def _figures(some: list[tuple[float, float]]) -> dict[str, float]:
     }  # fmt: skip
 
 
+def filled(names: list[str], days: int, broker_url: str, redis_url: str) -> Settings:
+    """A deployment with so many days of these series, whose evaluator has learnt a week."""
+    settings = load(
+        minute_retention_days=days, hour_retention_days=days, max_series=len(names), classified_retention_days=days,
+        **embedded_settings(broker_url, redis_url),
+    )  # fmt: skip
+    channels.create(settings)
+    say(f"filling Redis: {days} days of {len(names)} series")
+    windows = Filled(redis_url, settings.prefix, names, days, TO_MS)
+    windows.fill(lambda done, of: say(f"{done} of {of} days") if done % 10 == 0 else None)
+    say("the evaluator learns a week")
+    learn(settings, names)
+    return settings
+
+
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
     names = [f"ticker:S{i:03d}" for i in range(arguments.series)]
     with Tansu() as broker, RedisServer() as server:
-        settings = load(
-            minute_retention_days=arguments.days, hour_retention_days=arguments.days, max_series=len(names),
-            classified_retention_days=arguments.days, **embedded_settings(broker.url, server.url),
-        )  # fmt: skip
-        channels.create(settings)
-        say(f"filling Redis: {arguments.days} days of {len(names)} series")
-        filled = Filled(server.url, settings.prefix, names, arguments.days, TO_MS)
-        filled.fill(lambda done, of: say(f"{done} of {of} days") if done % 10 == 0 else None)
-        say("the evaluator learns a week")
-        learn(settings, names)
+        settings = filled(names, arguments.days, broker.url, server.url)
         with BlockingRedis.from_url(server.url) as client:
             redis_mb = round(client.info("memory")["used_memory"] / 2**20)
             n_keys = client.dbsize()

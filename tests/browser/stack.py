@@ -13,7 +13,6 @@ import gzip
 import json
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -22,14 +21,14 @@ from pathlib import Path
 from typing import Any, Self
 
 import httpx
+from own_process import COMMAND, stop
 
 from streamwatch import broker, channels
 from streamwatch.channels import channel
 from streamwatch.codec import encode
-from streamwatch.config import Settings
-from streamwatch.demo.worker import Worker, environment
+from streamwatch.config import Settings, environment
+from streamwatch.demo.worker import Worker
 
-COMMAND = (sys.executable, "-c", "from streamwatch.cli import main; main()")
 START_S = 60.0
 AIRLINES = "stream/airline_tweets_2015.csv.gz"
 N_AIRLINE_ROWS = 4200
@@ -137,7 +136,7 @@ class Stack:
         process = subprocess.Popen(
             [*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=errors, text=True, env=self._environment
         )
-        self._stack.callback(_stop, process)
+        self._stack.callback(stop, process)
         return process
 
     def _wait_until_ready(self) -> None:
@@ -147,15 +146,6 @@ class Stack:
                 return
             time.sleep(0.1)
         raise AssertionError((self.folder / "dashboard.log").read_text()[-2000:])
-
-
-def _stop(process: "subprocess.Popen[str]") -> None:
-    process.terminate()
-    try:
-        process.communicate(timeout=10)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.communicate()
 
 
 def story() -> list[Row]:

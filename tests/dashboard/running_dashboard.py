@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 import httpx
 import msgspec
+from own_process import COMMAND, stop
 from redis.asyncio import Redis
 
 from streamwatch import broker
@@ -19,8 +19,8 @@ from streamwatch.alerting.evaluator import Evaluator
 from streamwatch.alerting.store import AlertStore
 from streamwatch.channels import channel
 from streamwatch.codec import encode
-from streamwatch.config import BUCKET_MS, Settings
-from streamwatch.demo.worker import Worker, environment
+from streamwatch.config import BUCKET_MS, Settings, environment
+from streamwatch.demo.worker import Worker
 from streamwatch.records import Alert, Classified, Evidence, Given, Label, Prediction, Sentiment, SentimentLabel
 from streamwatch.timeline import DAY_MS, HOUR_MS, MINUTE_MS, bucket_start, from_ms
 from streamwatch.trends.entry import Entry, series_of
@@ -37,7 +37,6 @@ FROM_MS = NOW_MS - 30 * HOUR_MS
 EVERY_MS = 2 * MINUTE_MS
 TICKERS = ("AAPL", "BA", "DAL")
 TOPICS = ("earnings", "macro", "customer_service")
-COMMAND = (sys.executable, "-c", "from streamwatch.cli import main; main()")
 
 
 class Dashboard:
@@ -98,16 +97,6 @@ def _ready(process: "subprocess.Popen[str]", settings: Settings, log: Path) -> D
         process.poll()
         asyncio.run(asyncio.sleep(0.1))
     raise AssertionError(f"the dashboard is not ready: {log.read_text()}")
-
-
-def stop(process: "subprocess.Popen[str]") -> None:
-    """End a process that a fixture started, gently at first."""
-    process.terminate()
-    try:
-        process.communicate(timeout=10)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.communicate()
 
 
 def stream() -> list[list[Classified]]:

@@ -14,10 +14,9 @@ from access_server import API, Served
 from click.testing import CliRunner, Result
 
 from streamwatch.cli import cli
-from streamwatch.config import Settings, load
+from streamwatch.config import Settings, environment, load
 from streamwatch.dashboard.access import bodies
 from streamwatch.dashboard.access.sessions import handle_of
-from streamwatch.demo.worker import environment
 from streamwatch.embedded import RedisServer, Tansu, embedded_settings
 from streamwatch.errors import ConfigError
 

@@ -5,10 +5,10 @@ import signal
 import subprocess
 
 import pytest
-from running_dashboard import COMMAND, StartDashboard
+from own_process import COMMAND
+from running_dashboard import StartDashboard
 
-from streamwatch.config import Settings
-from streamwatch.demo.worker import environment
+from streamwatch.config import Settings, environment
 
 
 def run(settings: Settings, *arguments: str) -> "subprocess.CompletedProcess[str]":

@@ -2,16 +2,14 @@
 Redis changes nothing of what people made.
 """
 
-import json
 import secrets
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from random import Random
-from string import ascii_lowercase
 from typing import Any
 
 import pytest
+from delta_stream import loud, usual
 from faults.harness import Replaying, Scene
 from redis import Redis
 from running_dashboard import Dashboard, running
@@ -20,8 +18,7 @@ from streamwatch import channels
 from streamwatch.config import load
 from streamwatch.embedded import RedisServer, Tansu, embedded_settings
 from streamwatch.sources.replay import Options
-from streamwatch.sources.row import Row
-from streamwatch.timeline import HOUR_MS, MINUTE_MS, from_ms
+from streamwatch.timeline import HOUR_MS, MINUTE_MS
 from streamwatch.trends.reading import TrendReader
 
 START_MS = 1_741_564_800_000
@@ -38,29 +35,11 @@ labels: {team: desk}
 """
 
 
-def row(at_ms: int, n: int, sentiment: str) -> Row:
-    """One document about Delta, of words of its own: near copies would be one voice."""
-    name = f"{at_ms}-{n}"
-    word = Random(name)
-    text = " ".join("".join(word.choices(ascii_lowercase, k=6)) for _ in range(8))
-    document = {
-        "id": name, "text": text, "published_at": from_ms(at_ms).isoformat(), "author": f"author {name}",
-        "entities": ["Delta"], "sentiment": sentiment, "topic": "airlines",
-    }  # fmt: skip
-    return Row(name.encode(), json.dumps(document).encode(), at_ms)
-
-
-def usual(from_ms_: int, until_ms: int) -> list[Row]:
-    """One negative of three every ten minutes."""
-    moods = ("negative", "neutral", "positive")
-    return [row(at, n, mood) for at in range(from_ms_, until_ms, 10 * MINUTE_MS) for n, mood in enumerate(moods)]
-
-
 FIRST = 30
 """Rows that come before the rule can hold: from a bucket on that nobody has closed, and without a document there is none."""
 ROWS = [
     *usual(START_MS, LOUD_MS),
-    *(row(LOUD_MS + i * MINUTE_MS + 30_000, n, "negative") for i in range(20) for n in range(3)),
+    *loud(LOUD_MS),
     *usual(LOUD_MS + HOUR_MS, END_MS),
 ]
 

@@ -16,8 +16,7 @@ import redis
 from kafka import TopicPartition
 
 from streamwatch import broker, channels
-from streamwatch.config import BUCKET_MS, Settings
-from streamwatch.demo.worker import environment
+from streamwatch.config import BUCKET_MS, Settings, environment
 from streamwatch.embedded import launch
 from streamwatch.sources.replay import Options, Totals, replay
 from streamwatch.sources.row import Row

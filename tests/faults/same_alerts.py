@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from streamwatch.channels import SOURCES
-from streamwatch.config import Settings
-from streamwatch.demo.worker import environment
+from streamwatch.config import Settings, environment
 from streamwatch.sources.files import read_rows
 from streamwatch.sources.replay import Options
 from streamwatch.sources.row import Row

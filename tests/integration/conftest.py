@@ -2,19 +2,16 @@
 
 import os
 import subprocess
-import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from kafka import TopicPartition
+from own_process import COMMAND
 
 from streamwatch import broker, channels
-from streamwatch.config import Settings
-from streamwatch.demo.worker import environment
-
-COMMAND = (sys.executable, "-c", "from streamwatch.cli import main; main()")
+from streamwatch.config import Settings, environment
 
 ReadChannel = Callable[[Settings, str], dict[int, list[Any]]]
 StartCommand = Callable[..., subprocess.Popen[str]]

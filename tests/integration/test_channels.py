@@ -10,8 +10,7 @@ import pytest
 from kafka import KafkaConsumer, TopicPartition
 
 from streamwatch import broker, channels
-from streamwatch.config import Settings, load
-from streamwatch.demo.worker import environment
+from streamwatch.config import Settings, environment, load
 from streamwatch.embedded.server import free_port
 from streamwatch.errors import BrokerUnavailable, ConfigError, FatalError
 

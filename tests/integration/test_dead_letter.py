@@ -6,8 +6,7 @@ import sys
 
 from streamwatch import broker, channels
 from streamwatch.codec import encode
-from streamwatch.config import Settings
-from streamwatch.demo.worker import environment
+from streamwatch.config import Settings, environment
 from streamwatch.records import DeadLetter
 
 

@@ -19,10 +19,9 @@ from redis import Redis
 
 from streamwatch import broker, channels
 from streamwatch.codec import encode
-from streamwatch.config import Settings, load
+from streamwatch.config import Settings, environment, load
 from streamwatch.demo.run import KEPT, play
 from streamwatch.demo.screen import Screen
-from streamwatch.demo.worker import environment
 from streamwatch.documents.indexer import Indexer
 from streamwatch.documents.sqlite import open_store
 from streamwatch.documents.sqlite.writing import SqliteWriter

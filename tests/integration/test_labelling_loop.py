@@ -13,8 +13,7 @@ from click.testing import CliRunner
 from faults.harness import Replaying, Scene, Worker
 
 from streamwatch.commands.labels import labels
-from streamwatch.config import Settings
-from streamwatch.demo.worker import environment
+from streamwatch.config import Settings, environment
 from streamwatch.errors import ConfigError
 from streamwatch.labelling.answers import read_file, read_labels
 from streamwatch.labelling.leases import Leases

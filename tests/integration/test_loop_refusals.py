@@ -18,8 +18,7 @@ from msgspec.structs import replace
 
 from streamwatch.cli import cli
 from streamwatch.codec import encode
-from streamwatch.config import load
-from streamwatch.demo.worker import environment
+from streamwatch.config import environment, load
 from streamwatch.labelling.examples import answer
 from streamwatch.models.registry import add, promote
 from streamwatch.records import SENTIMENTS, Answer

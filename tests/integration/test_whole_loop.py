@@ -21,8 +21,7 @@ from faults.harness import Replaying, Scene, Worker
 from loop_words import SPACING_MS, START_MS, Document, documents, write_first_model
 
 from streamwatch.cli import cli
-from streamwatch.config import load
-from streamwatch.demo.worker import environment
+from streamwatch.config import environment, load
 from streamwatch.embedded import RedisServer, Tansu, embedded_settings
 from streamwatch.gating.shift_file import read_shift
 from streamwatch.inference.serving import read_notes

@@ -4,18 +4,17 @@ import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from random import Random
-from string import ascii_lowercase
 from typing import Any
 
 import pytest
+from delta_stream import loud, usual
 from faults.harness import Replaying, Scene, Worker
 
 from streamwatch.config import BUCKET_MS, Settings, load
 from streamwatch.embedded import RedisServer, Tansu, embedded_settings
 from streamwatch.sources.replay import Options
 from streamwatch.sources.row import Row
-from streamwatch.timeline import HOUR_MS, MINUTE_MS, from_ms, parse_rfc3339
+from streamwatch.timeline import HOUR_MS, parse_rfc3339
 
 START_MS = 1_741_564_800_000
 LOUD_MS = START_MS + 15 * HOUR_MS
@@ -30,29 +29,6 @@ rules:
     keep_firing_for: 30m
     labels: {{team: {name}}}
 """
-
-
-def row(at_ms: int, n: int, sentiment: str) -> Row:
-    """One document about Delta, of words of its own: near copies would be one voice."""
-    name, at = f"{at_ms}-{n}", from_ms(at_ms).isoformat()
-    random = Random(name)
-    text = " ".join("".join(random.choices(ascii_lowercase, k=6)) for _ in range(8))
-    document = {
-        "id": name, "text": text, "published_at": at, "author": f"author {name}",
-        "entities": ["Delta"], "sentiment": sentiment, "topic": "airlines",
-    }  # fmt: skip
-    return Row(name.encode(), json.dumps(document).encode(), at_ms)
-
-
-def usual(from_ms_: int, until_ms: int) -> list[Row]:
-    """One negative of three every ten minutes."""
-    moods = ("negative", "neutral", "positive")
-    return [row(at, n, mood) for at in range(from_ms_, until_ms, 10 * MINUTE_MS) for n, mood in enumerate(moods)]
-
-
-def loud(from_ms_: int) -> list[Row]:
-    """Twenty minutes of negatives."""
-    return [row(from_ms_ + i * MINUTE_MS + 30_000, n, "negative") for i in range(20) for n in range(3)]
 
 
 FIRST = usual(START_MS, LOUD_MS) + loud(LOUD_MS) + usual(LOUD_MS + HOUR_MS, AGAIN_MS)

@@ -9,10 +9,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from streamwatch.config import Settings
+from streamwatch.config import Settings, environment
 from streamwatch.dashboard.live.channels import FollowedChannels
 from streamwatch.dashboard.problems import Problem
-from streamwatch.demo.worker import environment
 from streamwatch.errors import ConfigError, FatalError, ModelError, RetryError
 from streamwatch.gating.promoting import let_serve, serving
 from streamwatch.inference.opening import SHIPPED
